@@ -1,0 +1,1 @@
+//! Peer groups for the web: the engine.

@@ -1,0 +1,2 @@
+//! Build steps of peer-group.
+fn main() {}
