@@ -1,1 +1,9 @@
 //! Peer groups for the web: the engine.
+
+pub mod crypto;
+pub mod error;
+pub mod limits;
+pub mod names;
+pub mod random;
+pub mod time;
+pub mod wire;

@@ -1,0 +1,151 @@
+//! Every bound of the engine and of the wire, with its unit and its reason.
+
+use crate::time::Millis;
+
+// Wire.
+
+/// Bytes of one frame on a data channel. Every browser and webrtc-rs carry 64 KiB.
+pub const FRAME_BYTES: usize = 64 * 1024;
+/// Bytes of app data in one message. Room for the frame's head and the type name.
+pub const MESSAGE_BYTES: usize = 60 * 1024;
+/// Bytes of a message type name.
+pub const MESSAGE_TYPE_BYTES: usize = 255;
+/// Bytes of a direct connection's label.
+pub const LABEL_BYTES: usize = 255;
+/// Bytes of one signal through the rendezvous server.
+pub const SIGNAL_BYTES: usize = 16 * 1024;
+/// Bytes of a sealed announcement.
+pub const ANNOUNCEMENT_BYTES: usize = 1024;
+/// Seconds an announcement may stand without a refresh.
+pub const ANNOUNCEMENT_TTL_S: u16 = 120;
+/// Announcements in one sample.
+pub const SAMPLE: usize = 16;
+/// Rendezvous servers that an invitation or address may name.
+pub const RENDEZVOUS_SERVERS: usize = 4;
+/// Bytes of a rendezvous URL.
+pub const URL_BYTES: usize = 255;
+/// ICE servers from one Welcome, and URLs in each.
+pub const ICE_SERVERS: usize = 8;
+/// Bytes of one line of SDP that we pass through.
+pub const SDP_LINE_BYTES: usize = 512;
+/// Lines of SDP that we pass through.
+pub const SDP_LINES: usize = 32;
+/// Alternatives in one refusal.
+pub const ALTERNATIVES: usize = 4;
+
+// Credentials.
+
+/// Links from the group key to a member.
+pub const CHAIN_LINKS: usize = 24;
+/// Credentials that one proof may carry: the chain and those of whoever admitted along it.
+pub const PROOF_CREDENTIALS: usize = 32;
+/// Grace in seconds at either end of a credential's time, for clocks a little off.
+pub const CLOCK_GRACE_S: u64 = 300;
+/// Times one bearer invitation may allow.
+pub const INVITATION_USES: u32 = 10_000;
+/// Default life of a bearer invitation as an invitation, in seconds.
+pub const INVITATION_USABLE_S: u64 = 7 * 86_400;
+/// Control items (credentials and admissions) that a node keeps per group.
+pub const CONTROL_ITEMS: usize = 16_384;
+/// Bytes of one control item.
+pub const CONTROL_ITEM_BYTES: usize = 2048;
+/// Control items in one frame.
+pub const CONTROL_ITEMS_PER_FRAME: usize = 16;
+
+// Properties.
+
+/// Characters of a friendly name.
+pub const FRIENDLY_NAME_CHARS: usize = 255;
+/// Characters of a comment.
+pub const COMMENT_CHARS: usize = 512;
+/// Characters of a classifier.
+pub const CLASSIFIER_CHARS: usize = 149;
+/// Characters of a graph id.
+pub const GRAPH_ID_CHARS: usize = 255;
+
+// Graph.
+
+/// Neighbors at most.
+pub const NEIGHBORS: usize = 9;
+/// Up to this many nodes, everyone is everyone's neighbor.
+pub const FULL_MESH_NODES: usize = 8;
+/// Direct connections that need a link of their own, at most.
+pub const DIRECT_LINKS: usize = 12;
+/// Peer connections of one engine. A browser allows 500, closed ones included until collected.
+pub const PEER_CONNECTIONS: usize = 24;
+/// Direct connections over one link.
+pub const DIRECT_PER_LINK: usize = 64;
+/// Addresses of nodes that are known but not linked.
+pub const KNOWN_NODES: usize = 48;
+/// Handshakes answered and not yet confirmed.
+pub const HALF_OPEN_LINKS: usize = 16;
+/// First handshake messages remembered against replay.
+pub const REMEMBERED_ATTEMPTS: usize = 4096;
+/// Connection attempts of one graph that wait for their outcome (`PeerGraphConnect`).
+pub const PENDING_CONNECTS: usize = 64;
+/// Bytes sent on a connection and not yet taken by the far side.
+pub const SEND_WINDOW_BYTES: usize = 1024 * 1024;
+/// Messages sent on a connection and not yet taken by the far side.
+pub const SEND_WINDOW_MESSAGES: usize = 256;
+/// Bytes that wait in one engine to be sent; beyond it `send` is refused.
+pub const SEND_QUEUE_BYTES: usize = 32 * 1024 * 1024;
+
+// Engine.
+
+/// Groups and graphs open at once in one engine.
+pub const NODES: usize = 64;
+/// Handles open at once in one engine.
+pub const HANDLES: usize = 1024;
+/// Commands under way at once in one engine.
+pub const REQUESTS: usize = 4096;
+/// Bytes that one engine may hold in queues and tables; beyond it calls answer `out-of-memory`.
+pub const ENGINE_BYTES: usize = 64 * 1024 * 1024;
+/// Questions to the app under way at once.
+pub const ASKS: usize = 256;
+/// Bytes of one stored value.
+pub const STORED_BYTES: usize = 4 * 1024 * 1024;
+
+// Times, in milliseconds.
+
+/// Default limit of `connect()` and of opening a direct connection.
+pub const CONNECT_TIMEOUT_MS: Millis = 30_000;
+/// Longest limit that a call may ask for.
+pub const MAX_TIMEOUT_MS: Millis = 24 * 3_600_000;
+/// From a first handshake message to its answer.
+pub const ANSWER_TIMEOUT_MS: Millis = 5_000;
+/// From the handshake to the confirmed channel.
+pub const CHANNEL_TIMEOUT_MS: Millis = 15_000;
+/// From opening a socket to Welcome.
+pub const SOCKET_TIMEOUT_MS: Millis = 10_000;
+/// First pause before a socket is opened again; grows by 1.6 to the next.
+pub const RECONNECT_MIN_MS: Millis = 1_000;
+/// Longest pause before a socket is opened again.
+pub const RECONNECT_MAX_MS: Millis = 30_000;
+/// First pause before a failed dial is tried again; grows by 1.6 to the next.
+pub const REDIAL_MIN_MS: Millis = 1_000;
+/// Longest pause before a failed dial is tried again.
+pub const REDIAL_MAX_MS: Millis = 60_000;
+/// Between refreshes of an announcement.
+pub const REFRESH_MS: Millis = 45_000;
+/// First pause before a joiner looks again; doubles to `RESOLVE_MAX_MS`.
+pub const RESOLVE_MIN_MS: Millis = 500;
+/// Longest pause before a joiner looks again.
+pub const RESOLVE_MAX_MS: Millis = 4_000;
+/// Silence after which a link is probed.
+pub const PROBE_IDLE_MS: Millis = 15_000;
+/// Between two probes of a silent link.
+pub const PROBE_REPEAT_MS: Millis = 5_000;
+/// Silence after which a link is dropped.
+pub const LINK_DEAD_MS: Millis = 30_000;
+/// How long a lost transport may take to come back before its link is dropped.
+pub const LINK_LOST_MS: Millis = 15_000;
+/// How long a closing link waits for its last words to be heard.
+pub const GOODBYE_MS: Millis = 500;
+/// Silence of the app after which a question is answered with no.
+pub const ASK_MS: Millis = 5_000;
+/// From the answer of a storage operation being asked to it being given up.
+pub const STORAGE_TIMEOUT_MS: Millis = 20_000;
+/// How long before or after midnight both days' topics are used.
+pub const TOPIC_OVERLAP_MS: Millis = 3_600_000;
+/// A wall clock this far from the server's is named when a credential is not valid now.
+pub const CLOCK_SKEW_MS: u64 = 60_000;

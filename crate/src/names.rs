@@ -1,0 +1,218 @@
+//! Names of things: newtypes for keys and ids, and how they read as text.
+
+use core::fmt;
+use core::str::FromStr;
+
+use data_encoding::{BASE32_NOPAD, HEXLOWER};
+
+use crate::error::{Code, Error};
+
+macro_rules! key_name {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub [u8; 32]);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&BASE32_NOPAD.encode(&self.0).to_ascii_lowercase())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let text = self.to_string();
+                write!(f, concat!(stringify!($name), "({}..)"), text.get(..8).unwrap_or_default())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self, Error> {
+                let wrong = || {
+                    Error::new(Code::InvalidPeerName)
+                        .detail(concat!($what, " is 52 characters, a to z and 2 to 7"))
+                };
+                if text.len() != 52 || text.bytes().any(|b| b.is_ascii_uppercase()) {
+                    return Err(wrong());
+                }
+                let bytes = BASE32_NOPAD
+                    .decode(text.to_ascii_uppercase().as_bytes())
+                    .map_err(|_| wrong())?;
+                bytes.try_into().map(Self).map_err(|_| wrong())
+            }
+        }
+    };
+}
+
+key_name!(
+    /// An identity: an Ed25519 public key. Whether the bytes are a usable key is checked by
+    /// [`crate::crypto::Primitives::is_public_key`] wherever one comes from outside.
+    PeerId,
+    "a peer id"
+);
+key_name!(
+    /// A group: the Ed25519 public key made for it when it was created.
+    GroupId,
+    "a group id"
+);
+
+macro_rules! byte_name {
+    ($(#[$doc:meta])* $name:ident, $len:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub [u8; $len]);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&HEXLOWER.encode(&self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+    };
+}
+
+byte_name!(
+    /// One open session of an identity: the first bytes of the hash of its session key.
+    NodeId,
+    8
+);
+byte_name!(
+    /// Where a node is reached on one rendezvous server. Whoever knows it may send it signals.
+    Tag,
+    16
+);
+byte_name!(
+    /// An X25519 public key that lives as long as one open session.
+    SessionKey,
+    32
+);
+byte_name!(
+    /// A rendezvous topic: an Ed25519 public key derived from a secret that the members share.
+    Topic,
+    32
+);
+byte_name!(
+    /// Names one link attempt in signals: the first bytes of its first handshake message.
+    Attempt,
+    8
+);
+
+impl FromStr for NodeId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        HEXLOWER
+            .decode(text.as_bytes())
+            .ok()
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(Self)
+            .ok_or_else(|| {
+                Error::new(Code::InvalidPeerName).detail("a node id is 16 hexadecimal digits")
+            })
+    }
+}
+
+macro_rules! number_name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+number_name!(
+    /// A neighbor or direct connection, as this node counts them. Never reused, never zero.
+    ConnectionId
+);
+number_name!(
+    /// One open handle of the app on a group or graph.
+    HandleId
+);
+number_name!(
+    /// A node of this engine: one per (storage, identity, group), behind one or several handles.
+    NodeIndex
+);
+number_name!(
+    /// Correlates a command with the one event that answers it.
+    RequestId
+);
+number_name!(
+    /// One peer connection of the driver. A new attempt is a new number, so that late news of an
+    /// old one is recognised: this is the link's epoch.
+    LinkId
+);
+number_name!(
+    /// One socket of the driver to a rendezvous server. A reconnect is a new number.
+    SocketId
+);
+number_name!(
+    /// A question to the app.
+    AskId
+);
+number_name!(
+    /// A storage operation.
+    StorageId
+);
+
+/// A handle counts as a connection count: neighbors and direct connections.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum ConnectionKind {
+    /// Kept up by the engine to carry the group.
+    Neighbor,
+    /// Opened by the app for its own messages.
+    Direct,
+}
+
+/// Where a node can be reached.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct NodeAddress {
+    /// Rendezvous servers, as URLs.
+    pub rendezvous: Vec<String>,
+    /// The node's tag there. One tag per server, in the order of `rendezvous`.
+    pub tags: Vec<Tag>,
+    /// The key that handshakes with it are sealed to.
+    pub session: SessionKey,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_names_read_back_and_refuse_other_spellings() {
+        let id = PeerId([7; 32]);
+        let text = id.to_string();
+        assert_eq!(text.len(), 52);
+        assert_eq!(text.parse::<PeerId>(), Ok(id));
+        assert!(text.to_uppercase().parse::<PeerId>().is_err());
+        assert!(text.get(1..).is_some_and(|t| t.parse::<PeerId>().is_err()));
+        // The last character carries four unused bits: only the zero form is accepted.
+        let mut other = text.clone();
+        other.pop();
+        other.push('b');
+        assert!(other.parse::<PeerId>().is_err());
+    }
+
+    #[test]
+    fn node_ids_are_sixteen_hex_digits() {
+        assert_eq!(
+            "00ff00ff00ff00ff".parse(),
+            Ok(NodeId([0, 255, 0, 255, 0, 255, 0, 255]))
+        );
+        assert!("00FF00ff00ff00ff".parse::<NodeId>().is_err());
+        assert!("00ff".parse::<NodeId>().is_err());
+    }
+}

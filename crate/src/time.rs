@@ -1,0 +1,104 @@
+//! Time as an argument: what the engine is told instead of asking a clock.
+
+use std::collections::BTreeMap;
+
+/// Milliseconds, of whichever clock the name says.
+pub type Millis = u64;
+
+/// The two clocks of one moment, read by the driver.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Now {
+    /// Never goes back; from an origin that the driver picks. Timers run on it.
+    pub monotonic: Millis,
+    /// Milliseconds since 1970 UTC as this machine believes. Credentials are judged by it.
+    pub wall: Millis,
+}
+
+impl Now {
+    /// Wall time in whole seconds, as credentials count it.
+    #[must_use]
+    pub fn wall_seconds(self) -> u64 {
+        self.wall / 1000
+    }
+
+    /// The UTC day of the wall clock.
+    #[must_use]
+    pub fn wall_day(self) -> u32 {
+        u32::try_from(self.wall / 86_400_000).unwrap_or(u32::MAX)
+    }
+}
+
+/// Deadlines by name: arming one again replaces it.
+#[derive(Debug)]
+pub struct Timers<T> {
+    deadlines: BTreeMap<T, Millis>,
+}
+
+impl<T> Default for Timers<T> {
+    fn default() -> Self {
+        Self {
+            deadlines: BTreeMap::new(),
+        }
+    }
+}
+
+impl<T: Ord + Clone> Timers<T> {
+    /// Sets the deadline of `timer`, replacing an earlier one.
+    pub fn arm(&mut self, timer: T, at: Millis) {
+        self.deadlines.insert(timer, at);
+    }
+
+    /// Forgets `timer`.
+    pub fn disarm(&mut self, timer: &T) {
+        self.deadlines.remove(timer);
+    }
+
+    /// Forgets every timer that `gone` names.
+    pub fn disarm_where(&mut self, gone: impl Fn(&T) -> bool) {
+        self.deadlines.retain(|timer, _| !gone(timer));
+    }
+
+    /// The deadline of `timer`, if armed.
+    #[must_use]
+    pub fn deadline(&self, timer: &T) -> Option<Millis> {
+        self.deadlines.get(timer).copied()
+    }
+
+    /// The earliest deadline.
+    #[must_use]
+    pub fn next(&self) -> Option<Millis> {
+        self.deadlines.values().min().copied()
+    }
+
+    /// Takes the timer that is due first, if one is due.
+    pub fn pop_due(&mut self, now: Millis) -> Option<T> {
+        let (timer, _) = self
+            .deadlines
+            .iter()
+            .filter(|(_, at)| **at <= now)
+            .min_by_key(|(_, at)| **at)?;
+        let timer = timer.clone();
+        self.deadlines.remove(&timer);
+        Some(timer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timers_fire_in_order_of_deadline_and_once() {
+        let mut timers = Timers::default();
+        timers.arm("b", 20);
+        timers.arm("a", 10);
+        timers.arm("c", 30);
+        timers.arm("c", 15);
+        assert_eq!(timers.next(), Some(10));
+        assert_eq!(timers.pop_due(9), None);
+        assert_eq!(timers.pop_due(100), Some("a"));
+        assert_eq!(timers.pop_due(100), Some("c"));
+        assert_eq!(timers.pop_due(100), Some("b"));
+        assert_eq!(timers.pop_due(100), None);
+    }
+}

@@ -1,0 +1,278 @@
+//! What clients and the rendezvous server say to each other: one message per WebSocket frame.
+//!
+//! The server stamps the sender of a signal from the connection and samples topics at random; it
+//! never learns what a topic stands for, and everything inside announcements and signals is sealed.
+
+use crate::limits::{
+    ANNOUNCEMENT_BYTES, ICE_SERVERS, RENDEZVOUS_SERVERS, SAMPLE, SIGNAL_BYTES, URL_BYTES,
+};
+use crate::names::{Tag, Topic};
+use crate::wire::codec::{Bytes, List, Malformed, Reader, Text, Wire, put_varint};
+use crate::wire::numbers::{client, refused, server, server_error};
+use crate::{wire_enum, wire_struct};
+
+/// The WebSocket path of the protocol.
+pub const PATH: &str = "/peer-group/1";
+/// The WebSocket subprotocol.
+pub const SUBPROTOCOL: &str = "peer-group.1";
+
+/// A sealed announcement.
+pub type Announcement = Bytes<ANNOUNCEMENT_BYTES>;
+/// A signal's payload: opaque to the server.
+pub type Payload = Bytes<SIGNAL_BYTES>;
+/// A URL.
+pub type Url = Text<URL_BYTES>;
+
+wire_struct! {
+    /// One announcement of a sample.
+    pub struct Entry {
+        /// Where its node is reached.
+        pub tag: Tag,
+        /// What it says of itself, for those who can open it.
+        pub announcement: Announcement,
+    }
+
+    /// A STUN or TURN server to use.
+    pub struct IceServer {
+        /// Where it is.
+        pub urls: List<Url, ICE_SERVERS>,
+        /// For TURN.
+        pub username: Url,
+        /// For TURN.
+        pub credential: Url,
+    }
+
+    /// The server's limits, so that clients need not run into them.
+    pub struct ServerLimits {
+        /// Bytes of an announcement.
+        pub announcement_bytes: u32,
+        /// Bytes of a signal.
+        pub signal_bytes: u32,
+        /// Seconds that an announcement stands without a refresh.
+        pub ttl_s: u16,
+        /// Topics that one connection may join at a time.
+        pub topics: u16,
+    }
+}
+
+wire_enum! {
+    /// From a client to the server.
+    pub enum ClientMessage {
+        /// First message.
+        Hello = client::HELLO {
+            /// The newest version the client speaks.
+            version: u8,
+            /// Bits for what is optional; none yet.
+            features: u32,
+        },
+        /// Be reachable under the tag of `r`, without a topic.
+        Listen = client::LISTEN {
+            /// Shown so that nobody else can take the tag.
+            r: [u8; 32],
+        },
+        /// Announce oneself in a topic; also makes the tag reachable.
+        Join = client::JOIN {
+            /// Where.
+            topic: Topic,
+            /// With the topic's key, over [`join_signed_bytes`].
+            signature: [u8; 64],
+            /// The tag of `r`.
+            tag: Tag,
+            /// Shown so that nobody else can take the tag.
+            r: [u8; 32],
+            /// Seconds to stand without a refresh.
+            ttl_s: u16,
+            /// How many others to name.
+            want: u8,
+            /// What to show them.
+            announcement: Announcement,
+        },
+        /// Look into a topic without announcing oneself.
+        Resolve = client::RESOLVE {
+            /// Where.
+            topic: Topic,
+            /// With the topic's key, over [`resolve_signed_bytes`].
+            signature: [u8; 64],
+            /// How many to name.
+            want: u8,
+        },
+        /// Keep standing in a topic.
+        Refresh = client::REFRESH {
+            /// Where.
+            topic: Topic,
+            /// The tag that stands there.
+            tag: Tag,
+            /// A new announcement, if it changed.
+            announcement: Option<Announcement>,
+            /// How many others to name.
+            want: u8,
+        },
+        /// Pass `payload` on.
+        Signal = client::SIGNAL {
+            /// To whom.
+            to: Tag,
+            /// What, opaque to the server.
+            payload: Payload,
+        },
+        /// Be reachable no more, and leave every topic.
+        Leave = client::LEAVE {
+            /// The tag to forget.
+            tag: Tag,
+        },
+        /// Are you there?
+        Ping = client::PING {},
+    }
+}
+
+wire_enum! {
+    /// From the server to a client.
+    pub enum ServerMessage {
+        /// Answer to Hello.
+        Welcome = server::WELCOME {
+            /// To be signed in Join and Resolve: new for every connection.
+            challenge: [u8; 32],
+            /// Milliseconds since 1970 UTC by the server's clock.
+            time_ms: u64,
+            /// What the server allows.
+            limits: ServerLimits,
+            /// STUN and TURN servers to use.
+            ice: List<IceServer, ICE_SERVERS>,
+        },
+        /// Answer to Listen.
+        Listening = server::LISTENING {},
+        /// Answer to Join.
+        Joined = server::JOINED {
+            /// Where.
+            topic: Topic,
+            /// Seconds to stand without a refresh, as granted.
+            ttl_s: u16,
+            /// Logarithm to base 2, rounded up, of how many stand there.
+            size_bucket: u8,
+            /// Others who stand there, picked at random.
+            sample: List<Entry, SAMPLE>,
+        },
+        /// Answer to Resolve and Refresh.
+        Peers = server::PEERS {
+            /// Where.
+            topic: Topic,
+            /// Who stands there, picked at random.
+            sample: List<Entry, SAMPLE>,
+        },
+        /// A signal.
+        Delivered = server::DELIVERED {
+            /// From whom, as the server knows from the connection.
+            from: Tag,
+            /// What.
+            payload: Payload,
+        },
+        /// A signal was not passed on.
+        Refused = server::REFUSED {
+            /// To whom it should have gone.
+            to: Tag,
+            /// Why.
+            reason: RefusedReason,
+        },
+        /// A recent correspondent is no longer reachable.
+        Gone = server::GONE {
+            /// Who.
+            tag: Tag,
+        },
+        /// Answer to Ping.
+        Pong = server::PONG {},
+        /// The server is about to stop.
+        GoAway = server::GO_AWAY {
+            /// Milliseconds to wait before coming back, drawn for this client.
+            delay_ms: u32,
+            /// Other servers to use meanwhile.
+            servers: List<Url, RENDEZVOUS_SERVERS>,
+        },
+        /// A request failed.
+        Error = server::ERROR {
+            /// Why.
+            reason: ErrorReason,
+            /// Milliseconds to wait before trying again; 0 where that would not help.
+            retry_after_ms: u32,
+        },
+    }
+}
+
+macro_rules! reasons {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $number:path),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)*
+            /// One that this version does not know.
+            Unknown(u8),
+        }
+
+        impl Wire for $name {
+            fn encode(&self, out: &mut Vec<u8>) {
+                out.push(match self { $(Self::$variant => $number,)* Self::Unknown(n) => *n });
+            }
+            fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+                Ok(match input.array()? { $([$number] => Self::$variant,)* [n] => Self::Unknown(n) })
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Why a signal was refused.
+    RefusedReason {
+        /// Nobody is reachable under that tag.
+        Gone = refused::GONE,
+        /// Too many signals from here or to there.
+        Quota = refused::QUOTA,
+    }
+}
+
+reasons! {
+    /// Why a request failed.
+    ErrorReason {
+        /// Not a message of this protocol, or out of order. The connection ends.
+        Malformed = server_error::MALFORMED,
+        /// The version is not spoken here. The connection ends.
+        Version = server_error::VERSION,
+        /// The signature does not fit.
+        Signature = server_error::SIGNATURE,
+        /// The tag does not fit its secret.
+        Tag = server_error::TAG,
+        /// Too many requests.
+        Rate = server_error::RATE,
+        /// The server is full.
+        Full = server_error::FULL,
+        /// A newer socket with the same secret took over. The connection ends.
+        Superseded = server_error::SUPERSEDED,
+    }
+}
+
+/// What the key of `topic` signs in Join.
+#[must_use]
+pub fn join_signed_bytes(
+    topic: Topic,
+    origin: &str,
+    challenge: &[u8; 32],
+    tag: Tag,
+    ttl_s: u16,
+) -> Vec<u8> {
+    let mut out = topic_signed_bytes(b"peer-group/1/join", topic, origin, challenge);
+    tag.encode(&mut out);
+    ttl_s.encode(&mut out);
+    out
+}
+
+/// What the key of `topic` signs in Resolve.
+#[must_use]
+pub fn resolve_signed_bytes(topic: Topic, origin: &str, challenge: &[u8; 32]) -> Vec<u8> {
+    topic_signed_bytes(b"peer-group/1/resolve", topic, origin, challenge)
+}
+
+fn topic_signed_bytes(purpose: &[u8], topic: Topic, origin: &str, challenge: &[u8; 32]) -> Vec<u8> {
+    let mut out = purpose.to_vec();
+    topic.encode(&mut out);
+    put_varint(&mut out, origin.len() as u64);
+    out.extend_from_slice(origin.as_bytes());
+    challenge.encode(&mut out);
+    out
+}
