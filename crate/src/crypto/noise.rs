@@ -275,9 +275,9 @@ impl types::Dh for Exchange {
     }
 
     fn dh(&self, public: &[u8], out: &mut [u8]) -> Result<(), snow::Error> {
+        // The slice is as long as snow's largest key.
         let shared = public
-            .try_into()
-            .ok()
+            .first_chunk()
             .and_then(|public| self.crypto.exchange(&self.secret, public))
             .ok_or(snow::Error::Dh)?;
         out.get_mut(..32)
