@@ -1,0 +1,114 @@
+// The build steps and what each depends on: wasm, the npm package, the demo, the server.
+
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { bring } from './setup.mjs';
+import { once } from './stamp.mjs';
+import { ask, ROOT, run, Stop } from './talk.mjs';
+
+export const PACKAGE = 'dist';
+export const DEMO = 'www/dist';
+/** The package with the hooks that tests look through; never published. */
+export const TEST_PACKAGE = 'target/test-package';
+
+const GENERATED = 'js/src/generated';
+const TEST_GENERATED = 'target/test-generated';
+const RUST_INPUTS = [
+  'Cargo.toml',
+  'Cargo.lock',
+  'crate',
+  'xtask/src',
+  'xtask/Cargo.toml',
+  'package-lock.json',
+];
+const WASM_FILES = ['peer_group.js', 'peer_group.d.ts', 'peer_group_bg.wasm'];
+
+/** `npm run build`: the npm package, complete, in dist/. */
+export async function buildPackage() {
+  await bring('npm', 'wasm');
+  await wasm('wasm', GENERATED);
+  await bundled('package', PACKAGE, GENERATED);
+}
+
+/** The same package from a test build of the engine. */
+export async function buildTestPackage() {
+  await buildPackage();
+  await wasm('test-wasm', TEST_GENERATED, ['--features', 'test-hooks']);
+  await bundled('test-package', TEST_PACKAGE, TEST_GENERATED);
+}
+
+/** The demo in www/dist/, ready to be served. */
+export async function buildDemo() {
+  await buildPackage();
+  const step = {
+    inputs: ['www', 'xtask/run', 'package-lock.json'],
+    also: stampOf('package'),
+    outputs: [`${DEMO}/index.html`],
+    doing: 'bundling the demo',
+  };
+  await once('demo', step, async () => (await import('./bundle.mjs')).bundleDemo(PACKAGE, DEMO));
+}
+
+/** The rendezvous server; the path of its program. Cargo itself knows when there is nothing to do. */
+export async function buildServer() {
+  await bring('rust');
+  const target = process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target');
+  const program = join(
+    target,
+    'debug',
+    process.platform === 'win32' ? 'peer-group-signaling.exe' : 'peer-group-signaling',
+  );
+  const quiet = existsSync(program) ? ['--quiet'] : [];
+  await run('cargo', ['build', '--locked', '--package', 'peer-group-signaling', ...quiet]);
+  if (!existsSync(program)) throw new Stop(`cargo built no ${program}`);
+  return program;
+}
+
+async function wasm(name, folder, options = []) {
+  const step = {
+    inputs: RUST_INPUTS,
+    also: `${ask('rustc', ['-vV'])} ${options}`,
+    outputs: WASM_FILES.map((file) => `${folder}/${file}`),
+    doing:
+      options.length > 0
+        ? `building the engine for browsers (${options.join(' ')})`
+        : 'building the engine for browsers',
+  };
+  const tool = ['run', '--locked', '--quiet', '--package', 'xtask', '--profile', 'tool', '--'];
+  await once(name, step, () =>
+    run('cargo', [...tool, 'wasm', '--out', join(ROOT, folder), ...options]),
+  );
+}
+
+async function bundled(name, folder, generated) {
+  const step = {
+    inputs: ['js', 'package.json', 'package-lock.json', 'tsconfig.json', 'README.md', 'xtask/run'],
+    also: stampOf(name.replace('package', 'wasm')),
+    outputs: [`${folder}/index.js`, `${folder}/index.d.ts`],
+    doing: `building the npm package into ${folder}/`,
+  };
+  await once(name, step, async () => {
+    rmSync(join(ROOT, folder), { recursive: true, force: true });
+    mkdirSync(join(ROOT, folder), { recursive: true });
+    const { bundlePackage } = await import('./bundle.mjs');
+    await bundlePackage(generated, folder);
+    await run(process.execPath, [
+      'node_modules/typescript/bin/tsc',
+      '-p',
+      'js/tsconfig.json',
+      '--outDir',
+      folder,
+    ]);
+    copy(`${GENERATED}/peer_group.d.ts`, `${folder}/generated/peer_group.d.ts`);
+    copy(`${generated}/peer_group_bg.wasm`, `${folder}/peer_group_bg.wasm`);
+    copy('README.md', `${folder}/README.md`);
+  });
+}
+
+function copy(from, to) {
+  cpSync(join(ROOT, from), join(ROOT, to), { recursive: true });
+}
+
+function stampOf(name) {
+  return readFileSync(join(ROOT, '.setup', name), 'utf8');
+}

@@ -1,0 +1,61 @@
+// What esbuild makes: the one file of the npm package, and the demo's page.
+
+import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { ROOT } from './talk.mjs';
+
+const COMMON = {
+  absWorkingDir: ROOT,
+  bundle: true,
+  format: 'esm',
+  target: 'es2022',
+  sourcemap: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+};
+
+/** js/src with the glue of one wasm build. Names stay readable in a user's stack traces. */
+export async function bundlePackage(generated, folder) {
+  await build({
+    ...COMMON,
+    entryPoints: ['js/src/index.ts'],
+    outfile: `${folder}/index.js`,
+    platform: 'neutral',
+    minifyWhitespace: true,
+    minifySyntax: true,
+    plugins: [glueFrom(generated)],
+  });
+}
+
+/** www/ as any consumer of the package would bundle it; the wasm file lies beside the script. */
+export async function bundleDemo(packageFolder, folder) {
+  const out = join(ROOT, folder);
+  rmSync(out, { recursive: true, force: true });
+  mkdirSync(out, { recursive: true });
+  for (const name of readdirSync(join(ROOT, 'www'))) {
+    if (name !== 'src' && name !== 'dist')
+      cpSync(join(ROOT, 'www', name), join(out, name), { recursive: true });
+  }
+  await build({
+    ...COMMON,
+    entryPoints: ['www/src/main.ts'],
+    outdir: folder,
+    platform: 'browser',
+    minify: true,
+    alias: { 'peer-group': `./${packageFolder}/index.js` },
+  });
+  cpSync(join(ROOT, packageFolder, 'peer_group_bg.wasm'), join(out, 'peer_group_bg.wasm'));
+}
+
+/** Takes wasm-bindgen's glue from another folder than js/src/generated. */
+function glueFrom(folder) {
+  return {
+    name: 'glue',
+    setup(builder) {
+      builder.onResolve({ filter: /generated\/peer_group\.js$/ }, () => ({
+        path: join(ROOT, folder, 'peer_group.js'),
+      }));
+    },
+  };
+}
