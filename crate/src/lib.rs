@@ -1,6 +1,7 @@
 //! Peer groups for the web: the engine.
 
 pub mod crypto;
+pub mod engine;
 pub mod error;
 pub mod limits;
 pub mod names;

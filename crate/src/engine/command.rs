@@ -1,0 +1,207 @@
+//! What the app asks of the engine. Types only.
+
+use crate::names::{ConnectionId, GroupId, HandleId, NodeAddress, NodeId, PeerId, RequestId};
+use crate::time::Millis;
+
+/// Where a group or an identity is kept.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Store {
+    /// The durable store of this user.
+    Default,
+    /// Gone with the engine.
+    Memory,
+    /// A durable store of its own, so that one person can be two on one machine.
+    Named(String),
+}
+
+/// A STUN or TURN server that the app brings along.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IceServer {
+    /// Where it is.
+    pub urls: Vec<String>,
+    /// For TURN; empty otherwise.
+    pub username: String,
+    /// For TURN; empty otherwise.
+    pub credential: String,
+}
+
+/// How to open a group or graph.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OpenOptions {
+    /// Where it is kept.
+    pub store: Store,
+    /// Rendezvous servers, tried in turn. Empty: those of the invitation or of the last time.
+    pub rendezvous: Vec<String>,
+    /// Used besides those that the rendezvous server hands out.
+    pub ice_servers: Vec<IceServer>,
+    /// Hide this machine's addresses from other members: only TURN candidates are used.
+    pub relay_only: bool,
+}
+
+/// What a new group is to be like.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewGroup {
+    /// What people call it.
+    pub friendly_name: String,
+    /// More about it.
+    pub comment: String,
+    /// A short readable kind.
+    pub classifier: String,
+}
+
+/// What an invitation may do (a bearer invitation: whoever holds the text joins).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NewInvitation {
+    /// How often it lets somebody in.
+    pub max_uses: u32,
+    /// Wall seconds since 1970 until which it lets somebody in. None: seven days from now.
+    pub usable_until: Option<u64>,
+    /// Wall seconds since 1970 at which the membership it gives ends. None: the issuer's own end.
+    pub expires: Option<u64>,
+}
+
+/// To whom a direct connection goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Target {
+    /// Any node of that identity, the newest first.
+    Peer(PeerId),
+    /// That node.
+    Node(NodeId),
+    /// Whoever is reached there.
+    Address(NodeAddress),
+}
+
+/// What the app asks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// Makes a group. Answered with `Opened`.
+    CreateGroup {
+        /// How to open it.
+        options: OpenOptions,
+        /// What it is to be like.
+        group: NewGroup,
+    },
+    /// Opens a group that this store's identity created or joined before. Answered with `Opened`.
+    OpenGroup {
+        /// How to open it.
+        options: OpenOptions,
+        /// Which.
+        group: GroupId,
+    },
+    /// Takes an invitation. Local: `Connect` is what meets the group. Answered with `Opened`.
+    JoinGroup {
+        /// How to open it.
+        options: OpenOptions,
+        /// The text of the invitation.
+        invitation: String,
+    },
+    /// Makes a graph, once ever per id. Answered with `Opened`.
+    CreateGraph {
+        /// How to open it.
+        options: OpenOptions,
+        /// Its id.
+        graph: String,
+    },
+    /// Opens a graph. Answered with `Opened`.
+    OpenGraph {
+        /// How to open it.
+        options: OpenOptions,
+        /// Its id.
+        graph: String,
+    },
+    /// Removes what is stored of a group; open handles on it become invalid. Answered with `Done`.
+    DeleteGroup {
+        /// Where it is kept.
+        store: Store,
+        /// Which.
+        group: GroupId,
+    },
+    /// Goes online. Answered with `Status` once the group is usable.
+    Connect {
+        /// Of a group.
+        handle: HandleId,
+        /// How long it may take.
+        timeout_ms: Millis,
+        /// Skip discovery and try these.
+        addresses: Vec<NodeAddress>,
+    },
+    /// Makes a graph reachable. Answered with `Listening`.
+    Listen {
+        /// Of a graph.
+        handle: HandleId,
+    },
+    /// Connects a graph to a node. Its connection id is known at once from
+    /// [`Engine::connection_of`](super::Engine::connection_of). Answered with `Connected`.
+    ConnectNode {
+        /// Of a graph.
+        handle: HandleId,
+        /// Who must answer there; None: whoever does.
+        peer: Option<PeerId>,
+        /// Where.
+        address: NodeAddress,
+        /// How long it may take.
+        timeout_ms: Millis,
+    },
+    /// Ends one handle; the last on a group or graph takes its node off the network. Answered with
+    /// `Done`.
+    Close {
+        /// Of a group or graph.
+        handle: HandleId,
+    },
+    /// Opens a direct connection. Its id is known at once from
+    /// [`Engine::connection_of`](super::Engine::connection_of). Answered with `Connected`.
+    OpenDirect {
+        /// Of a group or graph.
+        handle: HandleId,
+        /// To whom.
+        to: Target,
+        /// What it is for, shown to the far side.
+        label: String,
+        /// How long it may take.
+        timeout_ms: Millis,
+    },
+    /// Closes a direct connection, open or opening. Answered with `Done`, at once.
+    CloseDirect {
+        /// Of a group or graph.
+        handle: HandleId,
+        /// Which.
+        connection: ConnectionId,
+    },
+    /// Sends a message over a neighbor or direct connection. Answered with `Done` once the far
+    /// side's app took it.
+    Send {
+        /// Of a group or graph.
+        handle: HandleId,
+        /// Over which.
+        connection: ConnectionId,
+        /// The message's type.
+        kind: String,
+        /// The message.
+        data: Vec<u8>,
+    },
+    /// The app took the oldest `messages` that came over a connection: their senders are told, and
+    /// may send more. Answered with `Done`, at once.
+    Take {
+        /// Of a group or graph.
+        handle: HandleId,
+        /// Over which they came.
+        connection: ConnectionId,
+        /// How many.
+        messages: u32,
+    },
+    /// Makes an invitation. Answered with `Invitation`.
+    CreateInvitation {
+        /// Of a group.
+        handle: HandleId,
+        /// What it may do.
+        invitation: NewInvitation,
+    },
+    /// Gives a request up: it is answered with `aborted`. Answered with `Done`, at once.
+    Abort {
+        /// Which.
+        request: RequestId,
+    },
+    /// Closes every handle; older handles answer `not-initialized` from now on. Answered with
+    /// `Done`.
+    Shutdown,
+}
