@@ -1,5 +1,8 @@
 //! Bytes to types and back, and nothing else.
 
 pub mod codec;
+pub mod description;
+pub mod link;
 pub mod numbers;
 pub mod rendezvous;
+pub mod text;

@@ -76,3 +76,119 @@ pub mod server_error {
     /// A newer socket with the same secret took the tag over.
     pub const SUPERSEDED: u8 = 7;
 }
+
+/// What travels inside signals.
+pub mod signal {
+    /// First handshake message.
+    pub const INITIATE: u8 = 1;
+    /// Second handshake message.
+    pub const ANSWER: u8 = 2;
+    /// Sealed by the keys of the handshake.
+    pub const SEALED: u8 = 3;
+    // 4 is kept for a hint that a psk id is unknown, 5 for relayed frames.
+}
+
+/// What a handshake is for.
+pub mod purpose {
+    /// A link between members.
+    pub const NEIGHBOR: u8 = 1;
+    /// A newcomer, or a member with an old epoch, at the door.
+    pub const JOIN: u8 = 2;
+    /// A link for direct connections only.
+    pub const DIRECT: u8 = 3;
+}
+
+/// The second handshake message's payload.
+pub mod reply {
+    /// Let us.
+    pub const ACCEPT: u8 = 1;
+    /// Rather not.
+    pub const REFUSE: u8 = 2;
+}
+
+/// What is sealed beside the data channel.
+pub mod trickle {
+    /// A candidate.
+    pub const CANDIDATE: u8 = 1;
+    /// The answer to an offer that came in message 2.
+    pub const ANSWER: u8 = 2;
+    /// The attempt is given up.
+    pub const ABANDON: u8 = 3;
+    // 4 and 5 are kept for ICE restarts.
+}
+
+/// Frames on a link.
+pub mod frame {
+    /// First frame.
+    pub const CONFIRM: u8 = 1;
+    /// Are you there?
+    pub const PING: u8 = 2;
+    /// Yes.
+    pub const PONG: u8 = 3;
+    /// The link ends.
+    pub const BYE: u8 = 4;
+    /// Control items.
+    pub const CONTROL: u8 = 5;
+    /// That was all control there is.
+    pub const CONTROL_END: u8 = 6;
+    /// Open a direct connection.
+    pub const DIRECT_OPEN: u8 = 7;
+    /// It is accepted.
+    pub const DIRECT_ACCEPT: u8 = 8;
+    /// It is refused.
+    pub const DIRECT_REFUSE: u8 = 9;
+    /// It is closed.
+    pub const DIRECT_CLOSE: u8 = 10;
+    /// A message of the app.
+    pub const DATA: u8 = 11;
+    /// Messages were taken.
+    pub const TAKEN: u8 = 12;
+}
+
+/// Why a link ends.
+pub mod bye {
+    /// The node goes off the network.
+    pub const LEAVING: u8 = 1;
+    /// The link is not needed.
+    pub const UNNEEDED: u8 = 2;
+    /// A newer link to the same node replaced it.
+    pub const REPLACED: u8 = 3;
+    /// The other side broke a rule.
+    pub const FAULT: u8 = 4;
+}
+
+/// Kinds of credentials.
+pub mod credential {
+    /// Makes its subject a member.
+    pub const MEMBERSHIP: u8 = 1;
+    /// Lets an invitation's key make members.
+    pub const DELEGATION: u8 = 2;
+    /// A member lets somebody in who came with an invitation.
+    pub const ADMISSION: u8 = 3;
+    // 4 is kept for revocations.
+}
+
+/// Control items.
+pub mod control {
+    /// A credential.
+    pub const CREDENTIAL: u8 = 1;
+    /// The group's properties.
+    pub const PROPERTIES: u8 = 2;
+}
+
+/// Versions of what is stored.
+pub mod stored {
+    /// An identity.
+    pub const IDENTITY: u8 = 1;
+    /// A group.
+    pub const GROUP: u8 = 1;
+    /// A graph.
+    pub const GRAPH: u8 = 1;
+}
+
+/// Kinds of invitations.
+pub mod invitation {
+    // 1 is kept for bound, 3 for password invitations.
+    /// Whoever holds the text joins.
+    pub const BEARER: u8 = 2;
+}

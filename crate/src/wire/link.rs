@@ -1,0 +1,270 @@
+//! What two nodes say to each other: handshakes inside signals, then frames on the link.
+//!
+//! A signal is opaque to the rendezvous server but for the version, the purpose and the id of the
+//! secret it is keyed with. Every frame carries a sequence number per link and direction.
+
+use crate::limits::{
+    ALTERNATIVES, CONTROL_ITEM_BYTES, CONTROL_ITEMS_PER_FRAME, LABEL_BYTES, MESSAGE_BYTES,
+    MESSAGE_TYPE_BYTES, SIGNAL_BYTES,
+};
+use crate::names::{Attempt, NodeAddress};
+use crate::wire::codec::{Bytes, List, Malformed, Reader, Text, Wire};
+use crate::wire::description::{Description, Line};
+use crate::wire::numbers::{LINK_VERSION, bye, frame, purpose, reply, signal, trickle};
+use crate::{wire_enum, wire_struct};
+
+/// What a node shows to prove that it may be here: opaque to the graph.
+pub type Proof = Bytes<{ 12 * 1024 }>;
+/// What a node hands to one it lets in: opaque to the graph.
+pub type Grant = Bytes<{ 12 * 1024 }>;
+/// A summary of what a node holds, for synchronisation; empty until there are records.
+pub type Summary = Bytes<64>;
+/// A signed session in its wire form.
+pub type SessionBytes = Bytes<256>;
+
+macro_rules! small_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $number:path),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)* }
+
+        impl Wire for $name {
+            fn encode(&self, out: &mut Vec<u8>) {
+                out.push(match self { $(Self::$variant => $number,)* });
+            }
+            fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+                match input.array()? { $([$number] => Ok(Self::$variant),)* _ => Err(Malformed) }
+            }
+        }
+    };
+}
+
+small_enum! {
+    /// What a handshake is for.
+    Purpose {
+        /// A link between members.
+        Neighbor = purpose::NEIGHBOR,
+        /// Somebody at the door.
+        Join = purpose::JOIN,
+        /// A link for direct connections only.
+        Direct = purpose::DIRECT,
+    }
+}
+
+small_enum! {
+    /// Why a link ends.
+    ByeReason {
+        /// The node goes off the network.
+        Leaving = bye::LEAVING,
+        /// The link is not needed.
+        Unneeded = bye::UNNEEDED,
+        /// A newer link replaced it.
+        Replaced = bye::REPLACED,
+        /// The other side broke a rule.
+        Fault = bye::FAULT,
+    }
+}
+
+/// The payload of a rendezvous signal: the version, then the body.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Signal(pub SignalBody);
+
+impl Wire for Signal {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.push(LINK_VERSION);
+        self.0.encode(out);
+    }
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        match input.array()? {
+            [LINK_VERSION] => SignalBody::decode(input).map(Self),
+            _ => Err(Malformed),
+        }
+    }
+}
+
+wire_enum! {
+    /// The body of a signal.
+    pub enum SignalBody {
+        /// First handshake message. Its first bytes name the attempt.
+        Initiate = signal::INITIATE {
+            /// What for.
+            purpose: Purpose,
+            /// The responder's session, which the initiator has verified, is part of the prologue.
+            knows_session: bool,
+            /// Which secret it is keyed with.
+            psk_id: [u8; 8],
+            /// Noise message 1.
+            noise: Bytes<SIGNAL_BYTES>,
+        },
+        /// Second handshake message.
+        Answer = signal::ANSWER {
+            /// To which attempt.
+            attempt: Attempt,
+            /// Noise message 2.
+            noise: Bytes<SIGNAL_BYTES>,
+        },
+        /// A [`Trickle`] under the keys of the handshake.
+        Sealed = signal::SEALED {
+            /// Of which attempt.
+            attempt: Attempt,
+            /// Never twice.
+            counter: u64,
+            /// What is sealed.
+            sealed: Bytes<SIGNAL_BYTES>,
+        },
+    }
+}
+
+wire_struct! {
+    /// The payload of Noise message 1.
+    pub struct Hello {
+        /// Who asks.
+        pub session: SessionBytes,
+        /// Why it may.
+        pub proof: Proof,
+        /// The initiator's wall clock, to say how far clocks are apart; decides nothing.
+        pub time_ms: u64,
+        /// Makes the keys of synchronisation unpredictable.
+        pub nonce: [u8; 16],
+        /// What the initiator holds.
+        pub summary: Summary,
+        /// The initiator's description; only to somebody whose session it has verified.
+        pub offer: Option<Description>,
+    }
+}
+
+wire_enum! {
+    /// The payload of Noise message 2.
+    pub enum Reply {
+        /// Let us.
+        Accept = reply::ACCEPT {
+            /// Who answers.
+            session: SessionBytes,
+            /// Why it may.
+            proof: Proof,
+            /// What the initiator gets, if it stood at the door.
+            grant: Grant,
+            /// What the responder holds.
+            summary: Summary,
+            /// The answer, or an offer if message 1 carried none.
+            description: Description,
+        },
+        /// Rather not.
+        Refuse = reply::REFUSE {
+            /// The number of an error code.
+            code: u16,
+            /// The responder's wall clock.
+            time_ms: u64,
+            /// Others to try.
+            alternatives: List<NodeAddress, ALTERNATIVES>,
+        },
+    }
+}
+
+wire_enum! {
+    /// What is sealed beside the data channel.
+    pub enum Trickle {
+        /// A candidate; empty at the end of the list.
+        Candidate = trickle::CANDIDATE {
+            /// The candidate attribute's value.
+            candidate: Line,
+        },
+        /// The answer to an offer that came in message 2.
+        Answer = trickle::ANSWER {
+            /// It.
+            description: Description,
+        },
+        /// The attempt is given up.
+        Abandon = trickle::ABANDON {
+            /// The number of an error code.
+            code: u16,
+        },
+    }
+}
+
+wire_struct! {
+    /// One message on a channel of a link.
+    pub struct Packet {
+        /// Counts the sender's frames on this link from 0.
+        pub sequence: u64,
+        /// The frame.
+        pub frame: Frame,
+    }
+}
+
+wire_enum! {
+    /// What is said on a link. Connection ids are the receiver's own, 0 meaning the neighbor
+    /// connection itself.
+    pub enum Frame {
+        /// First frame, sealed by the handshake's keys: its hash, then the sender's and the
+        /// receiver's certificate fingerprints.
+        Confirm = frame::CONFIRM {
+            /// Never twice.
+            counter: u64,
+            /// What is sealed.
+            sealed: Bytes<256>,
+        },
+        /// Are you there?
+        Ping = frame::PING {
+            /// Comes back.
+            token: u64,
+        },
+        /// Yes.
+        Pong = frame::PONG {
+            /// As it came.
+            token: u64,
+        },
+        /// The link ends.
+        Bye = frame::BYE {
+            /// Why.
+            reason: ByeReason,
+        },
+        /// Control items: opaque to the graph.
+        Control = frame::CONTROL {
+            /// Them.
+            items: List<Bytes<CONTROL_ITEM_BYTES>, CONTROL_ITEMS_PER_FRAME>,
+        },
+        /// The sender has sent all the control items it had when the link opened.
+        ControlEnd = frame::CONTROL_END {},
+        /// Open a direct connection.
+        DirectOpen = frame::DIRECT_OPEN {
+            /// The opener's id of it.
+            id: u64,
+            /// What it is for.
+            label: Text<LABEL_BYTES>,
+        },
+        /// A direct connection is accepted.
+        DirectAccept = frame::DIRECT_ACCEPT {
+            /// The opener's id.
+            id: u64,
+            /// The accepter's id.
+            accepter: u64,
+        },
+        /// A direct connection is refused.
+        DirectRefuse = frame::DIRECT_REFUSE {
+            /// The opener's id.
+            id: u64,
+        },
+        /// A direct connection is closed, or its opening given up.
+        DirectClose = frame::DIRECT_CLOSE {
+            /// The closer's id.
+            id: u64,
+        },
+        /// A message of the app.
+        Data = frame::DATA {
+            /// Over which connection.
+            to: u64,
+            /// Its type.
+            kind: Text<MESSAGE_TYPE_BYTES>,
+            /// It.
+            data: Bytes<MESSAGE_BYTES>,
+        },
+        /// The app took the oldest messages that came over a connection.
+        Taken = frame::TAKEN {
+            /// Over which connection.
+            to: u64,
+            /// How many.
+            messages: u32,
+        },
+    }
+}
