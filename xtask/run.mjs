@@ -14,7 +14,8 @@ const COMMANDS = {
   bench: async (args) => (await import('./run/bench.mjs')).bench(args),
   size: async () => (await import('./run/size.mjs')).size(),
   lint: async () => (await import('./run/test.mjs')).test(['format', 'lint']),
-  format: async () => (await import('./run/format.mjs')).format(),
+  format: async () => (await import('./run/write.mjs')).format(),
+  generate: async () => (await import('./run/write.mjs')).generate(),
   setup: async (args) => (await import('./run/setup.mjs')).bringNamed(args),
 };
 

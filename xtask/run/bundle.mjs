@@ -28,7 +28,7 @@ export async function bundlePackage(generated, folder) {
   });
 }
 
-/** www/ as any consumer of the package would bundle it; the wasm file lies beside the script. */
+/** www/ bundled like a page of any user of the package; the wasm file lies beside the script. */
 export async function bundleDemo(packageFolder, folder) {
   const out = join(ROOT, folder);
   rmSync(out, { recursive: true, force: true });

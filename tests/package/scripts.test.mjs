@@ -1,0 +1,84 @@
+// What npm's scripts say when they are called wrongly, and when something is missing.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { distance, nearest } from '../../xtask/run/nearest.mjs';
+
+const ENTRY = fileURLToPath(new URL('../../xtask/run.mjs', import.meta.url));
+const scratch = mkdtempSync(join(tmpdir(), 'peer-group-scripts-'));
+after(() => rmSync(scratch, { recursive: true }));
+
+function call(args, env = {}) {
+  return spawnSync(process.execPath, [ENTRY, ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+  });
+}
+
+/** A PATH with nothing on it but what is given: name to shell script. */
+function pathWith(name, programs) {
+  const folder = join(scratch, name);
+  mkdirSync(folder);
+  symlinkSync(process.execPath, join(folder, 'node'));
+  for (const [program, script] of Object.entries(programs)) {
+    writeFileSync(join(folder, program), `#!/bin/sh\n${script}\n`);
+    chmodSync(join(folder, program), 0o755);
+  }
+  return folder;
+}
+
+for (const [args, words] of [
+  [['strat'], /Did you mean "start"/],
+  [['test', 'browsr'], /Did you mean "browser"/],
+  [['test', 'nothing-like-it'], /There are: format, lint, /],
+  [['bench', 'cripto'], /Did you mean "crypto"/],
+  [['setup', 'wsam'], /Did you mean "wasm"/],
+]) {
+  test(`"${args.join(' ')}" is answered with the right names`, () => {
+    const { status, stderr } = call(args);
+    assert.equal(status, 1);
+    assert.match(stderr, words);
+  });
+}
+
+test('without Rust it says where to get it', () => {
+  const { status, stderr } = call(['setup', 'rust'], { PATH: pathWith('no-rust', {}) });
+  assert.equal(status, 1);
+  assert.match(stderr, /Rust is not installed/);
+  assert.match(stderr, /rustup\.rs/);
+});
+
+test('with an old Rust it says which is needed', () => {
+  const programs = { rustc: 'echo "rustc 1.60.0 (old 2022-04-07)"', cargo: 'echo cargo 1.60.0' };
+  const { status, stderr } = call(['setup', 'rust'], { PATH: pathWith('old-rust', programs) });
+  assert.equal(status, 1);
+  assert.match(stderr, /Rust 1\.60 is too old, 1\.\d+ is needed/);
+});
+
+test('a browser named by its variable must be there', () => {
+  const { status, stderr } = call(['setup', 'browsers'], { PEER_GROUP_CHROMIUM: '/no/such' });
+  assert.equal(status, 1);
+  assert.match(stderr, /PEER_GROUP_CHROMIUM names \/no\/such/);
+});
+
+test('browsers named by their variables are enough', () => {
+  const folder = pathWith('browsers', { a: '', b: '' });
+  const variables = {
+    PEER_GROUP_CHROMIUM: join(folder, 'a'),
+    PEER_GROUP_FIREFOX: join(folder, 'b'),
+  };
+  const { status, stderr } = call(['setup', 'browsers'], { ...variables, PATH: folder });
+  assert.equal(status, 0, stderr);
+});
+
+test('distances between names', () => {
+  assert.equal(distance('', 'abc'), 3);
+  assert.equal(distance('sim', 'sim'), 0);
+  assert.equal(distance('kitten', 'sitting'), 3);
+  assert.equal(nearest('x', ['rust', 'sim']), 'There are: rust, sim');
+});
