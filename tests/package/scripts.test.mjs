@@ -2,7 +2,16 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -74,6 +83,26 @@ test('browsers named by their variables are enough', () => {
   };
   const { status, stderr } = call(['setup', 'browsers'], { ...variables, PATH: folder });
   assert.equal(status, 0, stderr);
+});
+
+test('without browsers Debian installs them, and others are told what is missing', () => {
+  const folder = join(scratch, 'debian');
+  const log = join(scratch, 'apt.log');
+  const install = `echo "$@" >> ${log}; case "$*" in *install*)
+    for name in chromium firefox-esr; do printf '#!/bin/sh\n' > ${folder}/$name; /bin/chmod 755 ${folder}/$name; done;;
+  esac`;
+  const programs = { 'apt-get': install, sudo: 'exec /usr/bin/env "$@"' };
+  const { status, stderr } = call(['setup', 'browsers'], { PATH: pathWith('debian', programs) });
+  const system = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
+  if (/^ID=debian$/m.test(system)) {
+    assert.equal(status, 0, stderr);
+    const [update, installed] = readFileSync(log, 'utf8').trim().split('\n');
+    assert.match(update, / update$/);
+    assert.match(installed, / install -y --no-install-recommends chromium firefox-esr$/);
+  } else {
+    assert.equal(status, 1);
+    assert.match(stderr, /set PEER_GROUP_CHROMIUM/);
+  }
 });
 
 test('distances between names', () => {

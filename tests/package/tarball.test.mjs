@@ -18,14 +18,22 @@ test('the tarball holds one wasm file, the script, its types and nothing of ours
   });
   const [{ files }] = JSON.parse(stdout);
   const names = files.map(({ path }) => path);
-  for (const needed of ['dist/index.js', 'dist/index.d.ts', 'package.json', 'README.md']) {
+  for (const needed of [
+    'dist/index.js',
+    'dist/index.d.ts',
+    'package.json',
+    'README.md',
+    'LICENSE-MIT',
+  ]) {
     assert.ok(names.includes(needed), `${needed} is missing`);
   }
   assert.deepEqual(
     names.filter((name) => name.endsWith('.wasm')),
     ['dist/peer_group_bg.wasm'],
   );
-  const foreign = names.filter((name) => !/^(dist\/|package\.json$|README\.md$)/.test(name));
+  const foreign = names.filter(
+    (name) => !/^(dist\/|package\.json$|README\.md$|LICENSE-)/.test(name),
+  );
   assert.deepEqual(foreign, []);
 });
 

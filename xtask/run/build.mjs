@@ -82,7 +82,7 @@ async function wasm(name, folder, options = []) {
 
 async function bundled(name, folder, generated) {
   const step = {
-    inputs: ['js', 'package.json', 'package-lock.json', 'tsconfig.json', 'README.md', 'xtask/run'],
+    inputs: ['js', 'package.json', 'package-lock.json', 'tsconfig.json', 'xtask/run'],
     also: stampOf(name.replace('package', 'wasm')),
     outputs: [`${folder}/index.js`, `${folder}/index.d.ts`],
     doing: `building the npm package into ${folder}/`,
@@ -101,7 +101,6 @@ async function bundled(name, folder, generated) {
     ]);
     copy(`${GENERATED}/peer_group.d.ts`, `${folder}/generated/peer_group.d.ts`);
     copy(`${generated}/peer_group_bg.wasm`, `${folder}/peer_group_bg.wasm`);
-    copy('README.md', `${folder}/README.md`);
   });
 }
 
