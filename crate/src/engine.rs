@@ -1,6 +1,7 @@
 //! The facade: commands and inputs in, effects and events out, one deadline.
 
 pub mod command;
+pub mod context;
 pub mod effect;
 pub mod event;
 pub mod input;

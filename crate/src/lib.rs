@@ -3,6 +3,8 @@
 pub mod crypto;
 pub mod engine;
 pub mod error;
+pub mod graph;
+pub mod group;
 pub mod limits;
 pub mod names;
 pub mod random;

@@ -41,6 +41,8 @@ pub const CHAIN_LINKS: usize = 24;
 pub const PROOF_CREDENTIALS: usize = 32;
 /// Grace in seconds at either end of a credential's time, for clocks a little off.
 pub const CLOCK_GRACE_S: u64 = 300;
+/// Seconds a session lasts: longer than any page stays open without a reload.
+pub const SESSION_S: u64 = 30 * 86_400;
 /// Times one bearer invitation may allow.
 pub const INVITATION_USES: u32 = 10_000;
 /// Default life of a bearer invitation as an invitation, in seconds.
@@ -131,6 +133,8 @@ pub const REFRESH_MS: Millis = 45_000;
 pub const RESOLVE_MIN_MS: Millis = 500;
 /// Longest pause before a joiner looks again.
 pub const RESOLVE_MAX_MS: Millis = 4_000;
+/// Between first frames, until one was heard.
+pub const CONFIRM_REPEAT_MS: Millis = 1_000;
 /// Silence after which a link is probed.
 pub const PROBE_IDLE_MS: Millis = 15_000;
 /// Between two probes of a silent link.
@@ -139,6 +143,10 @@ pub const PROBE_REPEAT_MS: Millis = 5_000;
 pub const LINK_DEAD_MS: Millis = 30_000;
 /// How long a lost transport may take to come back before its link is dropped.
 pub const LINK_LOST_MS: Millis = 15_000;
+/// Between two dials of one node.
+pub const DIAL_SPACING_MS: Millis = 500;
+/// Dials of a known node that may fail in a row before it is forgotten.
+pub const DIALS: u32 = 8;
 /// How long a closing link waits for its last words to be heard.
 pub const GOODBYE_MS: Millis = 500;
 /// Silence of the app after which a question is answered with no.

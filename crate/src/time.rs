@@ -83,6 +83,13 @@ impl<T: Ord + Clone> Timers<T> {
     }
 }
 
+/// The pause before try number `tries` (from 0) of something that keeps failing: by 1.6 from `min`
+/// to `max`.
+#[must_use]
+pub fn backoff(min: Millis, max: Millis, tries: u32) -> Millis {
+    (0..tries).fold(min, |pause, _| (pause.saturating_mul(8) / 5).min(max)).min(max)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

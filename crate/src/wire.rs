@@ -5,4 +5,5 @@ pub mod description;
 pub mod link;
 pub mod numbers;
 pub mod rendezvous;
+pub mod seconds;
 pub mod text;

@@ -1,0 +1,496 @@
+//! A graph: nodes, the links between them, and direct connections. It knows no certificates; a
+//! [`Security`](security::Security) says who may be here.
+
+pub mod direct;
+pub mod flow;
+pub mod frames;
+pub mod handshake;
+pub mod link;
+pub mod mailbox;
+pub mod overlay;
+pub mod security;
+pub mod session;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::engine::command::IceServer;
+use crate::engine::context::Context;
+use crate::engine::effect::Effect;
+use crate::engine::event::{
+    Answer, ConnectionChange, ConnectionInfo, ConnectionStatus, Event,
+};
+use crate::engine::input::Input;
+use crate::error::{CandidateKind, Code, Error, Evidence, Stage as Reached};
+use crate::limits;
+use crate::names::{
+    AskId, Attempt, ConnectionId, ConnectionKind, GroupId, LinkId, NodeAddress, NodeId, RequestId,
+    Tag,
+};
+use crate::time::{Millis, Now, Timers};
+use crate::wire::codec::Wire as _;
+use crate::wire::link::{ByeReason, Frame, Purpose, Signal, SignalBody, Trickle};
+
+use direct::Direct;
+use link::{Link, Stage};
+use overlay::Overlay;
+use security::Security;
+use session::OwnSession;
+
+/// What a graph has to tell its node.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum News {
+    /// A neighbor came.
+    Linked,
+    /// A neighbor went.
+    Unlinked,
+    /// A neighbor has told all it knew when the link opened.
+    Synchronized,
+    /// What the security keeps has changed.
+    Changed,
+    /// A dial failed.
+    DialFailed(Error),
+}
+
+/// Deadlines of a graph.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Timer {
+    /// A link must have come further by now.
+    Link(LinkId),
+    /// An open link was silent.
+    Probe(LinkId),
+    /// A Confirm was not heard.
+    Confirm(LinkId),
+    /// A lost transport did not come back.
+    Lost(LinkId),
+    /// A direct connection must be open by now.
+    Direct(ConnectionId),
+    /// The app must have answered by now.
+    Ask(AskId),
+    /// A dial is due.
+    Dial,
+}
+
+/// One node's part of a graph.
+pub struct Graph {
+    /// The group, or the graph's id as a key.
+    pub scope: GroupId,
+    /// This node.
+    pub own: OwnSession,
+    /// STUN and TURN servers to use.
+    pub ice_servers: Vec<IceServer>,
+    /// Use TURN candidates only.
+    pub relay_only: bool,
+    /// We have not been let in yet: knock at the door.
+    pub newcomer: bool,
+    /// Signals to send, and to whom.
+    pub signals: VecDeque<(NodeAddress, Signal)>,
+    /// For the node.
+    pub news: VecDeque<News>,
+    /// Where this node is reached, once it is.
+    pub address: Option<NodeAddress>,
+    links: BTreeMap<LinkId, Link>,
+    attempts: BTreeMap<Attempt, LinkId>,
+    directs: BTreeMap<ConnectionId, Direct>,
+    asks: BTreeMap<AskId, ConnectionId>,
+    overlay: Overlay,
+    /// Calls whose attempt gave way to one from the other side, until that is opened.
+    superseded: Vec<(NodeId, link::Caller)>,
+    seen: VecDeque<[u8; 8]>,
+    seen_set: BTreeSet<[u8; 8]>,
+    timers: Timers<Timer>,
+}
+
+impl Graph {
+    /// A graph without links.
+    #[must_use]
+    pub fn new(scope: GroupId, own: OwnSession) -> Self {
+        Self {
+            scope,
+            own,
+            ice_servers: Vec::new(),
+            relay_only: false,
+            newcomer: false,
+            signals: VecDeque::new(),
+            news: VecDeque::new(),
+            address: None,
+            links: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            directs: BTreeMap::new(),
+            asks: BTreeMap::new(),
+            overlay: Overlay::default(),
+            superseded: Vec::new(),
+            seen: VecDeque::new(),
+            seen_set: BTreeSet::new(),
+            timers: Timers::default(),
+        }
+    }
+
+    /// When the next timer is due.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Millis> {
+        self.timers.next()
+    }
+
+    /// Neighbors that are up.
+    #[must_use]
+    pub fn neighbors(&self) -> usize {
+        self.links.values().filter(|link| link.is_neighbor()).count()
+    }
+
+    /// Links of any kind and stage.
+    #[must_use]
+    pub fn link_count(&self) -> usize {
+        self.links.len()
+    }
+
+    /// Links on the way up.
+    #[must_use]
+    pub fn is_dialing(&self) -> bool {
+        self.links.values().any(|link| !link.is_open())
+    }
+
+    /// Whether a driver's link is this graph's.
+    #[must_use]
+    pub fn owns(&self, link: LinkId) -> bool {
+        self.links.contains_key(&link)
+    }
+
+    /// Whether a question to the app is this graph's.
+    #[must_use]
+    pub fn asked(&self, ask: AskId) -> bool {
+        self.asks.contains_key(&ask)
+    }
+
+    /// Attempts of the app that wait for their outcome.
+    #[must_use]
+    pub fn pending_connects(&self) -> usize {
+        self.links.values().filter(|link| link.caller.is_some()).count()
+    }
+
+    /// Bytes held in queues.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.links.values().map(|link| link.flow.bytes()).sum::<usize>()
+            + self.directs.values().map(|direct| direct.flow.bytes()).sum::<usize>()
+    }
+
+    /// Runs every timer that is due.
+    pub fn tick(&mut self, cx: &mut Context<'_>, security: &mut dyn Security) {
+        while let Some(timer) = self.timers.pop_due(cx.now.monotonic) {
+            match timer {
+                Timer::Link(link) => self.link_timed_out(cx, link),
+                Timer::Probe(link) => self.probe(cx, link),
+                Timer::Confirm(id) => {
+                    if let Some(link) = self.links.get_mut(&id).filter(|l| !l.confirmed_heard) {
+                        link.send_confirm(cx);
+                        self.timers.arm(timer, cx.now.monotonic + limits::CONFIRM_REPEAT_MS);
+                    }
+                }
+                Timer::Lost(link) => {
+                    self.fail(cx, link, Error::new(Code::ConnectionFailed).at(Reached::Channel));
+                }
+                Timer::Direct(connection) => self.direct_timed_out(cx, connection),
+                Timer::Ask(ask) => self.answered(cx, ask, false),
+                Timer::Dial => self.maintain(cx, security),
+            }
+        }
+    }
+
+    /// Takes what happened to a link.
+    pub fn link_input(&mut self, cx: &mut Context<'_>, security: &mut dyn Security, input: Input) {
+        match input {
+            Input::LinkDescribed { link, sdp } => self.link_described(cx, security, link, &sdp),
+            Input::CandidateFound { link, candidate } => self.candidate(cx, link, &candidate),
+            Input::LinkOpened { link } => self.link_opened(cx, link),
+            Input::LinkPath { link, turn } => self.link_path(link, turn),
+            Input::FrameReceived { link, bytes, .. } => self.frame(cx, security, link, &bytes),
+            Input::LinkLost { link } => {
+                if self.links.contains_key(&link) {
+                    self.timers.arm(Timer::Lost(link), cx.now.monotonic + limits::LINK_LOST_MS);
+                    self.probe(cx, link);
+                }
+            }
+            Input::LinkRecovered { link } => self.timers.disarm(&Timer::Lost(link)),
+            Input::LinkFailed { link, stage, candidates } => {
+                let evidence = Evidence { candidates, ..Evidence::at(stage) };
+                self.fail(cx, link, Error::new(Code::ConnectionFailed).evidence(evidence));
+            }
+            Input::LinkClosed { link } => {
+                let error = Error::new(Code::ConnectionFailed)
+                    .detail("the other side closed it")
+                    .at(Reached::Channel);
+                self.fail(cx, link, error);
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes a signal that came for this node.
+    pub fn signal(
+        &mut self,
+        cx: &mut Context<'_>,
+        security: &mut dyn Security,
+        from: Tag,
+        url: &str,
+        payload: &[u8],
+    ) {
+        let Ok(Signal(body)) = Signal::from_bytes(payload) else { return };
+        match body {
+            SignalBody::Initiate { purpose, knows_session, psk_id, noise } => {
+                let knock = handshake::Knock { purpose, knows_session, psk_id, noise: &noise };
+                self.initiated(cx, security, from, url, &knock);
+            }
+            SignalBody::Answer { attempt, noise } => {
+                if let Some(link) = self.attempts.get(&attempt).copied() {
+                    self.handshake_answered(cx, security, link, &noise);
+                }
+            }
+            SignalBody::Sealed { attempt, counter, sealed } => {
+                if let Some(link) = self.attempts.get(&attempt).copied() {
+                    self.sealed(cx, link, counter, &sealed);
+                }
+            }
+        }
+    }
+
+    /// A signal could not be delivered: nobody is reached under that tag.
+    pub fn unreachable(&mut self, cx: &mut Context<'_>, tag: Tag) {
+        self.overlay.forget_tag(tag);
+        let waiting: Vec<LinkId> = self
+            .links
+            .values()
+            .filter(|l| !l.is_open() && l.remote.address.tags.contains(&tag))
+            .filter(|l| matches!(l.stage, Stage::Describing | Stage::Asked(_)))
+            .map(|l| l.id)
+            .collect();
+        for link in waiting {
+            let error = Error::new(Code::ConnectionFailed)
+                .detail("the node is no longer reachable")
+                .at(Reached::Discovery);
+            self.fail(cx, link, error);
+        }
+    }
+
+    /// Ends everything, telling the others.
+    pub fn shut_down(&mut self, cx: &mut Context<'_>, code: Code) {
+        let links: Vec<LinkId> = self.links.keys().copied().collect();
+        for link in links {
+            self.close_link(cx, link, ByeReason::Leaving, &Error::new(code));
+        }
+        let directs: Vec<ConnectionId> = self.directs.keys().copied().collect();
+        for direct in directs {
+            self.end_direct(cx, direct, Some(Error::new(code)));
+        }
+        self.overlay = Overlay::default();
+        self.timers = Timers::default();
+        self.signals.clear();
+    }
+
+    /// Gives up what a request was doing. The request was answered by its caller.
+    pub fn abandon(&mut self, cx: &mut Context<'_>, request: RequestId) {
+        let link = self
+            .links
+            .values()
+            .find(|l| l.caller.is_some_and(|c| c.request == request))
+            .map(|l| l.id);
+        if let Some(link) = link {
+            self.fail(cx, link, Code::Aborted.into());
+        }
+        let direct = self.directs.iter().find(|(_, d)| d.request == Some(request));
+        if let Some(direct) = direct.map(|(id, _)| *id) {
+            self.close_direct_connection(cx, direct, Some(Code::Aborted.into()));
+        }
+        for link in self.links.values_mut() {
+            link.flow.abandon(request);
+        }
+        for direct in self.directs.values_mut() {
+            direct.flow.abandon(request);
+        }
+    }
+
+    /// A snapshot of the connections.
+    #[must_use]
+    pub fn connections(&self, kind: Option<ConnectionKind>) -> Vec<ConnectionInfo> {
+        let neighbors = self
+            .links
+            .values()
+            .filter(|_| kind != Some(ConnectionKind::Direct))
+            .filter(|link| link.is_neighbor())
+            .filter_map(|link| link_info(link, ConnectionKind::Neighbor, link.connection?));
+        let directs = self
+            .directs
+            .iter()
+            .filter(|_| kind != Some(ConnectionKind::Neighbor))
+            .filter_map(|(id, direct)| self.direct_info(*id, direct));
+        neighbors.chain(directs).collect()
+    }
+
+    /// Fails a link, whatever its stage: tells the other end and whoever waits for it.
+    fn fail(&mut self, cx: &mut Context<'_>, id: LinkId, mut error: Error) {
+        let Some(mut link) = self.remove(id) else { return };
+        if error.evidence.is_none() && error.code != Code::Aborted {
+            error = error.at(link.reached());
+        }
+        if let Some(keys) = link.keys.as_mut().filter(|_| !matches!(link.stage, Stage::Open)) {
+            let abandon = Trickle::Abandon { code: error.code.number() };
+            let sealed = handshake::seal(keys, link.attempt, &abandon);
+            self.signals.extend(sealed.map(|signal| (link.remote.address.clone(), signal)));
+        }
+        self.ended(cx, link, error);
+    }
+
+    /// Closes an open link with a reason, or fails it if it is not open yet.
+    fn close_link(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: LinkId,
+        reason: ByeReason,
+        error: &Error,
+    ) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if !link.is_open() {
+            self.fail(cx, id, error.clone());
+            return;
+        }
+        link.send(cx, Frame::Bye { reason });
+        if let Some(link) = self.remove(id) {
+            self.ended(cx, link, error.clone());
+        }
+    }
+
+    fn remove(&mut self, id: LinkId) -> Option<Link> {
+        let link = self.links.remove(&id)?;
+        self.attempts.retain(|_, of| *of != id);
+        for timer in [Timer::Link(id), Timer::Probe(id), Timer::Confirm(id), Timer::Lost(id)] {
+            self.timers.disarm(&timer);
+        }
+        Some(link)
+    }
+
+    /// Everything that hangs on a link learns that it is gone.
+    fn ended(&mut self, cx: &mut Context<'_>, mut link: Link, error: Error) {
+        if link.with_driver {
+            cx.effect(Effect::CloseLink { link: link.id });
+        }
+        let was_open = link.is_open();
+        for request in link.flow.drain() {
+            cx.answer(request, Err(lost(&error)));
+        }
+        let directs: Vec<ConnectionId> =
+            self.directs.iter().filter(|(_, d)| d.link == Some(link.id)).map(|(id, _)| *id).collect();
+        for direct in directs {
+            self.end_direct(cx, direct, Some(lost(&error)));
+        }
+        if let Some(caller) = link.caller.take() {
+            cx.answer(caller.request, Err(error.clone()));
+        }
+        let neighbor = link.purpose != Purpose::Direct;
+        if let Some(connection) = link.connection.filter(|_| neighbor) {
+            let status = if was_open { ConnectionStatus::Disconnected } else { ConnectionStatus::Failed };
+            let change = ConnectionChange {
+                status,
+                connection,
+                node_id: Some(link.remote.node),
+                peer: link.remote.peer(),
+                next: None,
+                reason: Some(error.clone()).filter(|_| error.code != Code::InvalidGroup),
+                incoming: !link.initiator,
+                label: String::new(),
+            };
+            cx.event(Event::NeighborConnection { node: cx.node, change: Box::new(change) });
+        }
+        if was_open && neighbor {
+            self.news.push_back(News::Unlinked);
+        } else if !was_open {
+            self.overlay.dial_failed(cx, link.remote.node, error.code);
+            self.news.push_back(News::DialFailed(error));
+        }
+        self.plan(cx);
+    }
+
+    fn link_timed_out(&mut self, cx: &mut Context<'_>, id: LinkId) {
+        let Some(link) = self.links.get(&id) else { return };
+        let error = match link.caller {
+            Some(_) if self.address.is_none() => {
+                let error = Error::new(Code::ServiceNotAvailable).at(Reached::Rendezvous);
+                return self.fail(cx, id, error);
+            }
+            Some(caller) if caller.deadline <= cx.now.monotonic => Error::new(Code::Timeout),
+            _ if link.tampered => Error::new(Code::ConnectionNotAuthenticated)
+                .detail("what came as the answer was not written by the member that was asked"),
+            _ => Error::new(Code::ConnectionFailed).detail("no answer in time"),
+        };
+        let error = error.at(link.reached());
+        self.fail(cx, id, error);
+    }
+
+    /// Arms the deadline of a link's next step, or its caller's if that is earlier.
+    fn expect(&mut self, now: Now, id: LinkId, within: Millis) {
+        let Some(link) = self.links.get(&id) else { return };
+        // The app's own limit counts for the first answer: the server may not be reached yet.
+        let deadline = match link.caller {
+            Some(caller) if matches!(link.stage, Stage::Asked(_)) => caller.deadline,
+            Some(caller) => caller.deadline.min(now.monotonic + within),
+            None => now.monotonic + within,
+        };
+        self.timers.arm(Timer::Link(id), deadline);
+    }
+
+    fn link_path(&mut self, id: LinkId, turn: bool) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.path = if turn {
+                crate::engine::event::Path::Turn
+            } else {
+                crate::engine::event::Path::Direct
+            };
+        }
+    }
+}
+
+/// What calls learn that hung on a connection which ended.
+fn lost(error: &Error) -> Error {
+    match error.code {
+        Code::InvalidGroup | Code::InvalidGraph | Code::NotInitialized | Code::Aborted => error.clone(),
+        _ => Error { code: Code::ConnectionFailed, ..error.clone() },
+    }
+}
+
+fn link_info(link: &Link, kind: ConnectionKind, id: ConnectionId) -> Option<ConnectionInfo> {
+    Some(ConnectionInfo {
+        id,
+        kind,
+        peer: link.remote.peer()?,
+        node_id: link.remote.node,
+        address: link.remote.address.clone(),
+        path: link.path,
+        rtt_ms: link.rtt_ms,
+        opened_at: link.opened_at,
+        bytes_sent: link.flow.sent,
+        bytes_received: link.flow.received,
+    })
+}
+
+/// The kind of a candidate line.
+#[must_use]
+pub fn candidate_kind(candidate: &str) -> Option<CandidateKind> {
+    let mut words = candidate.split(' ').skip_while(|word| *word != "typ").skip(1);
+    match words.next()? {
+        "host" => Some(CandidateKind::Host),
+        "srflx" => Some(CandidateKind::ServerReflexive),
+        "prflx" => Some(CandidateKind::PeerReflexive),
+        "relay" => Some(CandidateKind::Relay),
+        _ => None,
+    }
+}
+
+/// The answer to a call that opened a connection.
+fn connected(info: ConnectionInfo) -> Result<Answer, Error> {
+    Ok(Answer::Connected(Box::new(info)))
+}
+
+/// The connection id of a known node, for messages that go over its link.
+impl Graph {
+    fn node_link(&self, node: NodeId) -> Option<&Link> {
+        self.links.values().filter(|l| l.remote.node == node).max_by_key(|l| (l.is_open(), l.id))
+    }
+}

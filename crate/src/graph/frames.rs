@@ -1,0 +1,273 @@
+//! Frames of an open link: probes, control items, messages, and what ends it.
+
+use super::link::{Received, Stage};
+use super::security::{Absorbed, Security};
+use super::{Graph, News, Timer};
+use crate::engine::context::Context;
+use crate::engine::event::{Answer, Event};
+use crate::error::{Code, Error, Stage as Reached};
+use crate::limits;
+use crate::names::{ConnectionId, LinkId};
+use crate::wire::codec::{Bytes, List, Text};
+use crate::wire::link::{ByeReason, Frame, Purpose};
+
+impl Graph {
+    /// A packet came over a link.
+    pub(super) fn frame(
+        &mut self,
+        cx: &mut Context<'_>,
+        security: &mut dyn Security,
+        id: LinkId,
+        bytes: &[u8],
+    ) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.heard = cx.now.monotonic;
+        let frames = match link.receive(bytes) {
+            Received::Frames(frames) => frames,
+            Received::Bad => return self.fault(cx, id, "it sent what no node of ours sends"),
+        };
+        for frame in frames {
+            let Some(link) = self.links.get(&id) else { return };
+            match (frame, link.is_open()) {
+                (Frame::Confirm { counter, sealed }, false) => {
+                    self.confirmed(cx, security, id, counter, &sealed);
+                }
+                (Frame::Confirm { .. }, true) | (_, false) => {
+                    return self.fault(cx, id, "its frames are out of order");
+                }
+                (frame, true) => self.open_frame(cx, security, id, frame),
+            }
+        }
+    }
+
+    fn open_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+        security: &mut dyn Security,
+        id: LinkId,
+        frame: Frame,
+    ) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        match frame {
+            Frame::Confirm { .. } => {}
+            Frame::Ping { token } => link.send(cx, Frame::Pong { token }),
+            Frame::Pong { token } => {
+                link.confirmed_heard = true;
+                link.confirm = None;
+                if let Some((_, sent)) = link.probe.take_if(|(sent, _)| *sent == token) {
+                    link.rtt_ms = Some(cx.now.monotonic.saturating_sub(sent));
+                }
+            }
+            Frame::Bye { reason } => self.bye(cx, id, reason),
+            Frame::Control { items } => self.control(cx, security, id, &items),
+            Frame::ControlEnd {} => self.news.push_back(News::Synchronized),
+            Frame::DirectOpen { id: theirs, label } => {
+                self.direct_asked(cx, id, theirs, label.into_string());
+            }
+            Frame::DirectAccept { id: ours, accepter } => {
+                self.direct_accepted(cx, id, ConnectionId(ours), accepter);
+            }
+            Frame::DirectRefuse { id: ours } => self.direct_refused(cx, id, ConnectionId(ours)),
+            Frame::DirectClose { id: theirs } => self.direct_closed(cx, id, theirs),
+            Frame::Data { to, kind, data } => {
+                self.data(cx, id, to, kind.into_string(), data.into_vec());
+            }
+            Frame::Taken { to, messages } => self.taken(cx, id, to, messages),
+        }
+    }
+
+    /// The other end broke a rule: the link ends.
+    fn fault(&mut self, cx: &mut Context<'_>, id: LinkId, why: &str) {
+        let error = Error::new(Code::ConnectionFailed).detail(why).at(Reached::Channel);
+        self.close_link(cx, id, ByeReason::Fault, &error);
+    }
+
+    fn bye(&mut self, cx: &mut Context<'_>, id: LinkId, reason: ByeReason) {
+        let Some(link) = self.remove(id) else { return };
+        let detail = match reason {
+            ByeReason::Leaving => {
+                self.overlay.forget(link.remote.node);
+                "the other side left"
+            }
+            ByeReason::Unneeded => "the other side does not need the link",
+            ByeReason::Replaced => "a newer link replaced it",
+            ByeReason::Fault => "the other side found a fault",
+        };
+        let error = Error::new(Code::ConnectionFailed).detail(detail).at(Reached::Channel);
+        self.ended(cx, link, error);
+    }
+
+    /// Takes control items, and passes on what was news.
+    fn control(
+        &mut self,
+        cx: &mut Context<'_>,
+        security: &mut dyn Security,
+        from: LinkId,
+        items: &[Bytes<{ limits::CONTROL_ITEM_BYTES }>],
+    ) {
+        let mut news = Vec::new();
+        for item in items {
+            match security.absorb(cx, item) {
+                Absorbed::News => news.push(item.clone()),
+                Absorbed::Known => {}
+                Absorbed::Bad => return self.fault(cx, from, "it passed on a forged credential"),
+            }
+        }
+        if !news.is_empty() {
+            self.news.push_back(News::Changed);
+            self.spread(cx, &news, Some(from));
+        }
+    }
+
+    /// Sends control items to every neighbor but one.
+    pub fn spread(
+        &mut self,
+        cx: &mut Context<'_>,
+        items: &[Bytes<{ limits::CONTROL_ITEM_BYTES }>],
+        except: Option<LinkId>,
+    ) {
+        for link in self.links.values_mut() {
+            if link.is_neighbor() && Some(link.id) != except {
+                link.send(cx, Frame::Control { items: List::first(items.to_vec()) });
+            }
+        }
+    }
+
+    /// Asks a silent link for a sign of life, and drops it when none has come for long.
+    pub(super) fn probe(&mut self, cx: &mut Context<'_>, id: LinkId) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if !matches!(link.stage, Stage::Open) {
+            return;
+        }
+        let now = cx.now.monotonic;
+        let silent = now.saturating_sub(link.heard);
+        let asked = link.probe.map(|(_, sent)| now.saturating_sub(sent));
+        // Only unanswered probes count: a machine that slept was silent without being asked.
+        if silent >= limits::LINK_DEAD_MS
+            && asked.is_some_and(|asked| asked >= limits::LINK_LOST_MS)
+        {
+            let error = Error::new(Code::ConnectionFailed)
+                .detail("the other side was silent for too long")
+                .at(Reached::Channel);
+            return self.fail(cx, id, error);
+        }
+        let idle = silent >= limits::PROBE_IDLE_MS || !link.confirmed_heard;
+        if idle {
+            let token = u64::from_le_bytes(cx.random.bytes());
+            if link.probe.is_none() {
+                link.probe = Some((token, now));
+            }
+            let token = link.probe.map_or(token, |(token, _)| token);
+            link.send(cx, Frame::Ping { token });
+        }
+        let next = if idle { limits::PROBE_REPEAT_MS } else { limits::PROBE_IDLE_MS - silent };
+        self.timers.arm(Timer::Probe(id), now + next);
+    }
+
+    /// Sends a message over a neighbor or direct connection.
+    pub fn send(
+        &mut self,
+        cx: &mut Context<'_>,
+        connection: ConnectionId,
+        message: super::flow::Outgoing,
+    ) -> Result<(), Error> {
+        if let Some(direct) = self.directs.get_mut(&connection) {
+            let link = direct.link.filter(|_| direct.is_open());
+            let Some(link) = link else {
+                return Err(Error::new(Code::ConnectionNotFound)
+                    .detail("the direct connection is not open yet: wait for `opened`"));
+            };
+            direct.flow.push(message);
+            self.pump(cx, link, Some(connection));
+            return Ok(());
+        }
+        let link = self.links.values_mut().find(|l| l.is_neighbor() && l.connection == Some(connection));
+        let Some(link) = link else { return Err(Code::ConnectionNotFound.into()) };
+        link.flow.push(message);
+        let id = link.id;
+        self.pump(cx, id, None);
+        Ok(())
+    }
+
+    /// Sends what fits the window.
+    pub(super) fn pump(&mut self, cx: &mut Context<'_>, id: LinkId, direct: Option<ConnectionId>) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let mut direct = match direct {
+            Some(direct) => match self.directs.get_mut(&direct) {
+                Some(direct) => Some(direct),
+                None => return,
+            },
+            None => None,
+        };
+        loop {
+            let next = match &mut direct {
+                Some(direct) => direct.flow.next().map(|message| (direct.remote, message)),
+                None => link.flow.next().map(|message| (0, message)),
+            };
+            let Some((to, message)) = next else { return };
+            let (Some(kind), Some(data)) = (Text::new(message.kind), Bytes::new(message.data)) else {
+                continue;
+            };
+            link.send(cx, Frame::Data { to, kind, data });
+        }
+    }
+
+    fn data(&mut self, cx: &mut Context<'_>, id: LinkId, to: u64, kind: String, data: Vec<u8>) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(from) = link.remote.peer() else { return };
+        let (connection, arrived) = if to == 0 {
+            match link.connection.filter(|_| link.purpose != Purpose::Direct) {
+                Some(connection) => (connection, link.flow.arrived(data.len())),
+                None => return,
+            }
+        } else {
+            let connection = ConnectionId(to);
+            match self.directs.get_mut(&connection).filter(|d| d.link == Some(id) && d.is_open()) {
+                Some(direct) => (connection, direct.flow.arrived(data.len())),
+                // Closed here while it was on its way.
+                None => return,
+            }
+        };
+        if arrived.is_err() {
+            return self.fault(cx, id, "it sent more than was asked for");
+        }
+        cx.event(Event::IncomingData { node: cx.node, connection, from, kind, data });
+    }
+
+    /// The app took messages: tell the sender.
+    pub fn take(
+        &mut self,
+        cx: &mut Context<'_>,
+        connection: ConnectionId,
+        messages: u32,
+    ) -> Result<(), Error> {
+        let (id, to, taken) = if let Some(direct) = self.directs.get_mut(&connection) {
+            (direct.link, direct.remote, direct.flow.take(messages))
+        } else {
+            let link = self.links.values_mut().find(|l| l.connection == Some(connection));
+            let link = link.ok_or_else(|| Error::new(Code::ConnectionNotFound))?;
+            (Some(link.id), 0, link.flow.take(messages))
+        };
+        if let Some(link) = id.and_then(|id| self.links.get_mut(&id)).filter(|_| taken > 0) {
+            link.send(cx, Frame::Taken { to, messages: taken });
+        }
+        Ok(())
+    }
+
+    fn taken(&mut self, cx: &mut Context<'_>, id: LinkId, to: u64, messages: u32) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let direct = (to != 0).then_some(ConnectionId(to));
+        let flow = match direct {
+            None => &mut link.flow,
+            Some(to) => match self.directs.get_mut(&to).filter(|d| d.link == Some(id)) {
+                Some(direct) => &mut direct.flow,
+                None => return,
+            },
+        };
+        for _ in 0..messages {
+            let Some(request) = flow.taken() else { break };
+            cx.answer(request, Ok(Answer::Done));
+        }
+        self.pump(cx, id, direct);
+    }
+}

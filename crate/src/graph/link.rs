@@ -1,0 +1,284 @@
+//! One link: where it stands, and the frames that go over it.
+
+use std::collections::BTreeMap;
+
+use super::flow::Flow;
+use super::session::Session;
+use crate::crypto::noise::{Initiator, Keys, Responder};
+use crate::engine::context::Context;
+use crate::engine::effect::Effect;
+use crate::engine::event::Path;
+use crate::engine::input::Channel;
+use crate::error::Stage as Reached;
+use crate::names::{Attempt, ConnectionId, LinkId, NodeAddress, NodeId, PeerId, RequestId, SessionKey};
+use crate::time::Millis;
+use crate::wire::codec::{Bytes, Wire as _};
+use crate::wire::description::{Description, Line};
+use crate::wire::link::{Frame, Packet, Purpose};
+
+/// Frames that wait for an earlier one at most: channels are ordered, only the first may be late.
+const HELD_FRAMES: usize = 64;
+
+/// How far a link has come.
+pub enum Stage {
+    /// Ours: the driver writes our offer.
+    Describing,
+    /// Ours: message 1 is on its way.
+    Asked(Box<Initiator>),
+    /// Theirs: the driver writes our description for message 2.
+    Answering(Box<Answering>),
+    /// Theirs: we sent an offer in message 2 and wait for the answer.
+    Offered,
+    /// Ours: the driver writes the answer to the offer in message 2.
+    Replying,
+    /// Both know both descriptions: the channels open.
+    Opening,
+    /// The channels are open: the other end must confirm who it is.
+    Confirming,
+    /// Up.
+    Open,
+}
+
+/// What message 2 will need.
+pub struct Answering {
+    /// The handshake after message 1.
+    pub responder: Responder,
+    /// What the initiator gets.
+    pub grant: Vec<u8>,
+    /// The prologue named our session, so it holds.
+    pub attempt: Attempt,
+}
+
+/// A call of the app that waits for a link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Caller {
+    /// The call.
+    pub request: RequestId,
+    /// The connection it was promised.
+    pub connection: ConnectionId,
+    /// Who must answer, if the app said.
+    pub peer: Option<PeerId>,
+    /// When it gives up.
+    pub deadline: Millis,
+}
+
+/// The other end of a link.
+pub struct Remote {
+    /// Where signals to it go.
+    pub address: NodeAddress,
+    /// The node.
+    pub node: NodeId,
+    /// Its session, once verified.
+    pub session: Option<Session>,
+}
+
+impl Remote {
+    /// The key its handshakes are sealed to.
+    #[must_use]
+    pub fn key(&self) -> SessionKey {
+        self.address.session
+    }
+
+    /// Its identity, once verified.
+    #[must_use]
+    pub fn peer(&self) -> Option<PeerId> {
+        self.session.as_ref().map(|session| session.body.peer)
+    }
+}
+
+/// A link to another node, coming up or open.
+pub struct Link {
+    /// Its name with the driver.
+    pub id: LinkId,
+    /// The other end.
+    pub remote: Remote,
+    /// What it was opened for.
+    pub purpose: Purpose,
+    /// We asked.
+    pub initiator: bool,
+    /// The driver was told to open it.
+    pub with_driver: bool,
+    /// How far it has come.
+    pub stage: Stage,
+    /// Names it in signals, once message 1 is written.
+    pub attempt: Attempt,
+    /// Seal what goes beside the channel, once the handshake is done.
+    pub keys: Option<Keys>,
+    /// SHA-256 of our certificate.
+    pub local_fingerprint: Option<[u8; 32]>,
+    /// SHA-256 of theirs, from the handshake.
+    pub remote_fingerprint: Option<[u8; 32]>,
+    /// Own candidates that wait for keys.
+    pub candidates_out: Vec<Line>,
+    /// Their candidates that wait for their description.
+    pub candidates_in: Vec<Line>,
+    /// Sealed signals that came before message 2.
+    pub early: Vec<(u64, Vec<u8>)>,
+    /// An answer came that was none: somebody on the way made it up or changed it.
+    pub tampered: bool,
+    /// Our end of the neighbor connection, once open (promised earlier to a caller).
+    pub connection: Option<ConnectionId>,
+    /// The call that waits for it.
+    pub caller: Option<Caller>,
+    /// Messages over the neighbor connection.
+    pub flow: Flow,
+    /// When something was last heard.
+    pub heard: Millis,
+    /// The outstanding probe and when it left.
+    pub probe: Option<(u64, Millis)>,
+    /// The other end has answered a probe, so it has read our first frames.
+    pub confirmed_heard: bool,
+    /// The last round trip.
+    pub rtt_ms: Option<Millis>,
+    /// How bytes travel.
+    pub path: Path,
+    /// Wall time when it opened.
+    pub opened_at: Millis,
+    /// Our Confirm, kept until it was heard.
+    pub confirm: Option<Frame>,
+    next_out: u64,
+    next_in: u64,
+    held: BTreeMap<u64, Frame>,
+}
+
+/// What a packet was.
+pub enum Received {
+    /// In order: these frames are next.
+    Frames(Vec<Frame>),
+    /// Not what an honest end sends.
+    Bad,
+}
+
+impl Link {
+    /// A link that has not begun.
+    #[must_use]
+    pub fn new(id: LinkId, remote: Remote, purpose: Purpose, stage: Stage, now: Millis) -> Self {
+        Self {
+            id,
+            remote,
+            purpose,
+            initiator: true,
+            with_driver: false,
+            stage,
+            attempt: Attempt([0; 8]),
+            keys: None,
+            local_fingerprint: None,
+            remote_fingerprint: None,
+            candidates_out: Vec::new(),
+            candidates_in: Vec::new(),
+            early: Vec::new(),
+            tampered: false,
+            connection: None,
+            caller: None,
+            flow: Flow::default(),
+            heard: now,
+            probe: None,
+            confirmed_heard: false,
+            rtt_ms: None,
+            path: Path::Direct,
+            opened_at: 0,
+            confirm: None,
+            next_out: 0,
+            next_in: 0,
+            held: BTreeMap::new(),
+        }
+    }
+
+    /// Whether frames may flow.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Open)
+    }
+
+    /// Whether it is open as a neighbor connection.
+    #[must_use]
+    pub fn is_neighbor(&self) -> bool {
+        self.is_open() && self.purpose != Purpose::Direct
+    }
+
+    /// How far it came, for evidence.
+    #[must_use]
+    pub fn reached(&self) -> Reached {
+        match self.stage {
+            Stage::Describing | Stage::Asked(_) | Stage::Answering(_) => Reached::Handshake,
+            Stage::Offered | Stage::Replying | Stage::Opening => Reached::Ice,
+            Stage::Confirming | Stage::Open => Reached::Channel,
+        }
+    }
+
+    /// Notes the remote description and tells the driver what it has waited for.
+    pub fn described(&mut self, cx: &mut Context<'_>, description: &Description) {
+        self.remote_fingerprint = Some(description.fingerprint);
+        for candidate in core::mem::take(&mut self.candidates_in) {
+            cx.effect(Effect::AddCandidate {
+                link: self.id,
+                candidate: candidate.as_str().to_owned(),
+            });
+        }
+    }
+
+    /// Sends a frame over the reliable channel.
+    pub fn send(&mut self, cx: &mut Context<'_>, frame: Frame) {
+        let sequence = self.next_out;
+        self.next_out += 1;
+        self.transmit(cx, sequence, frame);
+    }
+
+    /// Sends the first frame, or sends it again until it was heard.
+    pub fn send_confirm(&mut self, cx: &mut Context<'_>) {
+        if self.confirm.is_none() {
+            let (Some(keys), Some(local), Some(remote)) =
+                (self.keys.as_mut(), self.local_fingerprint, self.remote_fingerprint)
+            else {
+                return;
+            };
+            let body = confirm_body(&keys.hash, &local, &remote);
+            self.confirm = keys.seal(&body).and_then(|(counter, sealed)| {
+                Some(Frame::Confirm { counter, sealed: Bytes::new(sealed)? })
+            });
+            self.next_out = 1;
+        }
+        if let Some(frame) = self.confirm.clone() {
+            self.transmit(cx, 0, frame);
+        }
+    }
+
+    /// Whether a Confirm is of the handshake we made, with the certificates we were told.
+    pub fn confirms(&mut self, counter: u64, sealed: &[u8]) -> bool {
+        let (Some(keys), Some(local), Some(remote)) =
+            (self.keys.as_mut(), self.local_fingerprint, self.remote_fingerprint)
+        else {
+            return false;
+        };
+        let expected = confirm_body(&keys.hash, &remote, &local);
+        keys.open(counter, sealed).is_some_and(|body| body == expected)
+    }
+
+    fn transmit(&self, cx: &mut Context<'_>, sequence: u64, frame: Frame) {
+        let bytes = Packet { sequence, frame }.to_bytes();
+        cx.effect(Effect::Transmit { link: self.id, channel: Channel::Reliable, bytes });
+    }
+
+    /// Puts what came in order.
+    pub fn receive(&mut self, bytes: &[u8]) -> Received {
+        let Ok(packet) = Packet::from_bytes(bytes) else { return Received::Bad };
+        if packet.sequence < self.next_in {
+            // A first frame said again.
+            return Received::Frames(Vec::new());
+        }
+        self.held.insert(packet.sequence, packet.frame);
+        if self.held.len() > HELD_FRAMES {
+            return Received::Bad;
+        }
+        let mut frames = Vec::new();
+        while let Some(frame) = self.held.remove(&self.next_in) {
+            self.next_in += 1;
+            frames.push(frame);
+        }
+        Received::Frames(frames)
+    }
+}
+
+fn confirm_body(hash: &[u8; 64], first: &[u8; 32], second: &[u8; 32]) -> Vec<u8> {
+    [hash.as_slice(), first, second].concat()
+}

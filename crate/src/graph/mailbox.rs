@@ -1,0 +1,395 @@
+//! The connection to a rendezvous server: one server at a time, the next one when it fails.
+
+use std::collections::VecDeque;
+
+use crate::crypto::tag_of;
+use crate::engine::command::IceServer;
+use crate::engine::context::Context;
+use crate::engine::effect::Effect;
+use crate::engine::input::Input;
+use crate::error::{Code, Error};
+use crate::limits;
+use crate::names::{NodeAddress, SessionKey, SocketId, Tag};
+use crate::random::Random;
+use crate::time::{Millis, Now, Timers, backoff};
+use crate::wire::codec::Wire as _;
+use crate::wire::numbers::RENDEZVOUS_VERSION;
+use crate::wire::rendezvous::{ClientMessage, ErrorReason, PATH, ServerMessage};
+
+/// A rendezvous server, as the app, invitations and addresses name it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ServerUrl {
+    /// ws: or wss:, host, port unless it is the scheme's own, and a path prefix if any.
+    pub base: String,
+    /// Host and port, as the server is dialed.
+    pub origin: String,
+}
+
+impl ServerUrl {
+    /// Reads what a person would write: a page's address does as well as a WebSocket's.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let wrong = |why: &str| {
+            Error::new(Code::InvalidArgument).detail(format!(
+                "the rendezvous server {text:?}: {why}; write for example wss://example.org"
+            ))
+        };
+        let (scheme, rest) = text.trim().split_once("://").ok_or_else(|| wrong("no scheme"))?;
+        let (scheme, own_port) = match scheme.to_ascii_lowercase().as_str() {
+            "ws" | "http" => ("ws", "80"),
+            "wss" | "https" => ("wss", "443"),
+            _ => return Err(wrong("the scheme is none of ws, wss, http, https")),
+        };
+        let rest = rest.split(['?', '#']).next().unwrap_or_default();
+        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let host = host.to_ascii_lowercase();
+        let plain = host.chars().all(|c| c.is_ascii_alphanumeric() || "-._:[]".contains(c));
+        if host.is_empty() || !plain || path.chars().any(|c| c.is_control() || c == ' ') {
+            return Err(wrong("the host is missing or has odd characters"));
+        }
+        let origin = host.strip_suffix(&format!(":{own_port}")).unwrap_or(&host).to_owned();
+        let path = path.trim_end_matches('/');
+        let path = path.strip_suffix(PATH.trim_start_matches('/')).unwrap_or(path);
+        let path = path.trim_end_matches('/');
+        let slash = if path.is_empty() { "" } else { "/" };
+        let base = format!("{scheme}://{origin}{slash}{path}");
+        if base.len() + PATH.len() > limits::URL_BYTES {
+            return Err(wrong("it is too long"));
+        }
+        Ok(Self { base, origin })
+    }
+
+    /// All of a list, each once.
+    pub fn parse_all(texts: &[String]) -> Result<Vec<Self>, Error> {
+        if texts.len() > limits::RENDEZVOUS_SERVERS {
+            return Err(Error::new(Code::InvalidArgument).detail(format!(
+                "at most {} rendezvous servers",
+                limits::RENDEZVOUS_SERVERS
+            )));
+        }
+        let mut all: Vec<Self> = Vec::new();
+        for text in texts {
+            let url = Self::parse(text)?;
+            if !all.contains(&url) {
+                all.push(url);
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// What the mailbox has to tell its node.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Mail {
+    /// A server has welcomed us.
+    Ready,
+    /// The server is lost; another try follows by itself.
+    Lost,
+    /// We are reachable under our tag.
+    Listening,
+    /// Anything else the server said.
+    Message(ServerMessage),
+}
+
+enum State {
+    Idle,
+    Opening(SocketId),
+    Greeting(SocketId),
+    Ready(SocketId),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Timer {
+    /// Open the next socket.
+    Retry,
+    /// The server must have welcomed us by now.
+    Welcome,
+}
+
+/// A node's connection to its rendezvous servers.
+pub struct Mailbox {
+    servers: Vec<(ServerUrl, [u8; 32])>,
+    current: usize,
+    state: State,
+    tries: u32,
+    challenge: [u8; 32],
+    offset_ms: Option<i64>,
+    away_ms: Option<Millis>,
+    timers: Timers<Timer>,
+    /// STUN and TURN servers of the current server.
+    pub ice_servers: Vec<IceServer>,
+    /// For the node.
+    pub mail: VecDeque<Mail>,
+}
+
+impl Mailbox {
+    /// A mailbox that is not connected. Its tags are new.
+    #[must_use]
+    pub fn new(servers: Vec<ServerUrl>, random: &mut Random) -> Self {
+        Self {
+            servers: servers.into_iter().map(|url| (url, random.bytes())).collect(),
+            current: 0,
+            state: State::Idle,
+            tries: 0,
+            challenge: [0; 32],
+            offset_ms: None,
+            away_ms: None,
+            timers: Timers::default(),
+            ice_servers: Vec::new(),
+            mail: VecDeque::new(),
+        }
+    }
+
+    /// When the next timer is due.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Millis> {
+        self.timers.next()
+    }
+
+    /// Whether any server is named.
+    #[must_use]
+    pub fn has_servers(&self) -> bool {
+        !self.servers.is_empty()
+    }
+
+    /// The servers, as invitations name them.
+    pub fn urls(&self) -> impl Iterator<Item = &str> {
+        self.servers.iter().map(|(url, _)| url.base.as_str())
+    }
+
+    /// Whether a server has welcomed us.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        matches!(self.state, State::Ready(_))
+    }
+
+    /// Whether it was started.
+    #[must_use]
+    pub fn is_started(&self) -> bool {
+        !matches!(self.state, State::Idle) || self.timers.next().is_some()
+    }
+
+    /// Whether a socket is this mailbox's.
+    #[must_use]
+    pub fn owns(&self, socket: SocketId) -> bool {
+        self.socket() == Some(socket)
+    }
+
+    /// The current server as invitations name it.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        self.servers.get(self.current).map_or("", |(url, _)| url.base.as_str())
+    }
+
+    /// The current server's host and port.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        self.servers.get(self.current).map_or("", |(url, _)| url.origin.as_str())
+    }
+
+    /// To be signed in Join and Resolve.
+    #[must_use]
+    pub fn challenge(&self) -> &[u8; 32] {
+        &self.challenge
+    }
+
+    /// The secret of our tag at the current server.
+    #[must_use]
+    pub fn r(&self) -> [u8; 32] {
+        self.servers.get(self.current).map_or([0; 32], |(_, r)| *r)
+    }
+
+    /// This machine's wall clock minus the server's, once known.
+    #[must_use]
+    pub fn offset_ms(&self) -> Option<i64> {
+        self.offset_ms
+    }
+
+    /// The server's wall clock now.
+    #[must_use]
+    pub fn server_time(&self, now: Now) -> Millis {
+        now.wall.saturating_add_signed(self.offset_ms.unwrap_or(0).saturating_neg())
+    }
+
+    /// Where we are reached, while a server has welcomed us.
+    #[must_use]
+    pub fn address(&self, cx: &Context<'_>, session: SessionKey) -> Option<NodeAddress> {
+        self.is_ready().then(|| NodeAddress {
+            rendezvous: vec![self.base().to_owned()],
+            tags: vec![tag_of(cx.crypto, &self.r())],
+            session,
+        })
+    }
+
+    /// Our tag at the current server.
+    #[must_use]
+    pub fn tag(&self, cx: &Context<'_>) -> Tag {
+        tag_of(cx.crypto, &self.r())
+    }
+
+    /// Begins to connect.
+    pub fn start(&mut self, cx: &mut Context<'_>) {
+        if matches!(self.state, State::Idle) && self.has_servers() {
+            self.tries = 0;
+            self.open(cx);
+        }
+    }
+
+    /// Ends the connection, saying so.
+    pub fn stop(&mut self, cx: &mut Context<'_>) {
+        if self.is_ready() {
+            let tag = self.tag(cx);
+            self.send(cx, &ClientMessage::Leave { tag });
+        }
+        if let Some(socket) = self.socket() {
+            cx.effect(Effect::CloseSocket { socket });
+        }
+        self.state = State::Idle;
+        self.timers = Timers::default();
+        self.mail.clear();
+    }
+
+    /// Sends a message, if a server has welcomed us.
+    pub fn send(&self, cx: &mut Context<'_>, message: &ClientMessage) {
+        if let State::Ready(socket) = self.state {
+            cx.effect(Effect::SendSocket { socket, bytes: message.to_bytes() });
+        }
+    }
+
+    /// Runs every timer that is due.
+    pub fn tick(&mut self, cx: &mut Context<'_>) {
+        while let Some(timer) = self.timers.pop_due(cx.now.monotonic) {
+            match timer {
+                Timer::Retry => self.open(cx),
+                Timer::Welcome => {
+                    if let Some(socket) = self.socket() {
+                        cx.effect(Effect::CloseSocket { socket });
+                    }
+                    self.lost(cx);
+                }
+            }
+        }
+    }
+
+    /// Takes what happened to our socket.
+    pub fn input(&mut self, cx: &mut Context<'_>, input: Input) {
+        match (input, &self.state) {
+            (Input::SocketOpened { socket }, State::Opening(_)) => {
+                self.state = State::Greeting(socket);
+                let hello = ClientMessage::Hello { version: RENDEZVOUS_VERSION, features: 0 };
+                cx.effect(Effect::SendSocket { socket, bytes: hello.to_bytes() });
+            }
+            (Input::SocketReceived { socket, bytes }, _) => {
+                // A server that says what no version of the protocol has is left.
+                match ServerMessage::from_bytes(&bytes) {
+                    Ok(message) => self.message(cx, socket, message),
+                    Err(_) => {
+                        cx.effect(Effect::CloseSocket { socket });
+                        self.lost(cx);
+                    }
+                }
+            }
+            (Input::SocketClosed { .. }, _) => self.lost(cx),
+            _ => {}
+        }
+    }
+
+    fn socket(&self) -> Option<SocketId> {
+        match self.state {
+            State::Idle => None,
+            State::Opening(socket) | State::Greeting(socket) | State::Ready(socket) => Some(socket),
+        }
+    }
+
+    fn open(&mut self, cx: &mut Context<'_>) {
+        let socket = cx.ids.socket();
+        let url = format!("{}{PATH}", self.base());
+        self.state = State::Opening(socket);
+        self.timers.arm(Timer::Welcome, cx.now.monotonic + limits::SOCKET_TIMEOUT_MS);
+        cx.effect(Effect::OpenSocket { socket, url });
+    }
+
+    /// The server is gone: try the next one, at once while there are untried ones.
+    fn lost(&mut self, cx: &mut Context<'_>) {
+        let was_ready = self.is_ready();
+        self.state = State::Idle;
+        self.timers.disarm(&Timer::Welcome);
+        if was_ready {
+            self.tries = 0;
+            self.mail.push_back(Mail::Lost);
+        } else {
+            self.tries += 1;
+            self.current = (self.current + 1) % self.servers.len().max(1);
+        }
+        let round = self.tries / u32::try_from(self.servers.len().max(1)).unwrap_or(1);
+        let pause = match self.away_ms.take() {
+            Some(asked) => asked,
+            None if self.tries > 0 && self.current != 0 => 0,
+            None => {
+                let pause = backoff(limits::RECONNECT_MIN_MS, limits::RECONNECT_MAX_MS, round);
+                cx.random.jitter(pause / 2, 90)
+            }
+        };
+        self.timers.arm(Timer::Retry, cx.now.monotonic + pause);
+    }
+
+    fn message(&mut self, cx: &mut Context<'_>, socket: SocketId, message: ServerMessage) {
+        match message {
+            ServerMessage::Welcome { challenge, time_ms, ice, .. }
+                if matches!(self.state, State::Greeting(_)) =>
+            {
+                self.state = State::Ready(socket);
+                self.tries = 0;
+                self.timers.disarm(&Timer::Welcome);
+                self.challenge = challenge;
+                let server = i64::try_from(time_ms).unwrap_or(i64::MAX);
+                let wall = i64::try_from(cx.now.wall).unwrap_or(i64::MAX);
+                self.offset_ms = Some(wall.saturating_sub(server));
+                self.ice_servers = ice
+                    .iter()
+                    .map(|server| IceServer {
+                        urls: server.urls.iter().map(|url| url.to_string()).collect(),
+                        username: server.username.to_string(),
+                        credential: server.credential.to_string(),
+                    })
+                    .collect();
+                self.mail.push_back(Mail::Ready);
+                let listen = ClientMessage::Listen { r: self.r() };
+                self.send(cx, &listen);
+            }
+            ServerMessage::Listening {} => self.mail.push_back(Mail::Listening),
+            ServerMessage::GoAway { delay_ms, .. } => {
+                self.away_ms = Some(Millis::from(delay_ms).min(limits::RECONNECT_MAX_MS));
+            }
+            ServerMessage::Error {
+                reason: ErrorReason::Malformed | ErrorReason::Version | ErrorReason::Full,
+                ..
+            } => {
+                cx.effect(Effect::CloseSocket { socket });
+                self.lost(cx);
+            }
+            message => self.mail.push_back(Mail::Message(message)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_are_named_as_people_write_them() {
+        for (text, base, origin) in [
+            ("http://127.0.0.1:8080/", "ws://127.0.0.1:8080", "127.0.0.1:8080"),
+            ("https://Example.org", "wss://example.org", "example.org"),
+            ("wss://example.org:443/peer-group/1", "wss://example.org", "example.org"),
+            ("ws://[::1]:99/a/b/?q#f", "ws://[::1]:99/a/b", "[::1]:99"),
+        ] {
+            let url = ServerUrl::parse(text).unwrap();
+            assert_eq!((url.base.as_str(), url.origin.as_str()), (base, origin), "{text}");
+            assert_eq!(ServerUrl::parse(&url.base), Ok(url));
+        }
+        for text in ["example.org", "ftp://x", "ws://", "ws://a b", "ws://x\u{7}"] {
+            assert_eq!(ServerUrl::parse(text).unwrap_err().code, Code::InvalidArgument, "{text}");
+        }
+    }
+}

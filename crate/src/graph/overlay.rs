@@ -1,0 +1,195 @@
+//! Which nodes a graph knows and whom it dials: everyone up to eight nodes, some beyond.
+
+use std::collections::BTreeMap;
+
+use super::security::Security;
+use super::session::Session;
+use super::{Graph, Timer};
+use crate::engine::context::Context;
+use crate::error::Code;
+use crate::limits;
+use crate::names::{NodeAddress, NodeId, PeerId, Tag};
+use crate::time::Millis;
+use crate::wire::link::Purpose;
+use crate::wire::seconds::Seconds;
+
+/// Whether asking the same node again soon is no use.
+#[must_use]
+pub fn is_final(code: Code) -> bool {
+    matches!(
+        code,
+        Code::ClockSkew
+            | Code::InvalidTimePeriod
+            | Code::InvitationUsedUp
+            | Code::InvitationRevoked
+            | Code::InvitationNotTrusted
+            | Code::CredentialRevoked
+            | Code::ChainTooLong
+            | Code::CircularChain
+            | Code::NotAuthorized
+            | Code::UnsupportedVersion
+            | Code::UnsupportedPlatform
+    )
+}
+
+/// Neighbors to aim at in a graph that is too large for a full mesh.
+const NEIGHBORS_WANTED: usize = 6;
+
+/// A node that may be dialed.
+struct Known {
+    address: NodeAddress,
+    session: Option<Session>,
+    next_dial: Millis,
+    failures: u32,
+    learned: Millis,
+}
+
+/// Nodes that are known, linked or not.
+#[derive(Default)]
+pub struct Overlay {
+    known: BTreeMap<NodeId, Known>,
+    last_dial: Option<Millis>,
+}
+
+impl Overlay {
+    /// Forgets a node that left.
+    pub fn forget(&mut self, node: NodeId) {
+        self.known.remove(&node);
+    }
+
+    /// Forgets the node that was reached under a tag.
+    pub fn forget_tag(&mut self, tag: Tag) {
+        self.known.retain(|_, known| !known.address.tags.contains(&tag));
+    }
+
+    /// Where a node is reached, and its session.
+    #[must_use]
+    pub fn known(&self, node: NodeId) -> Option<(NodeAddress, Option<Session>)> {
+        self.known.get(&node).map(|known| (known.address.clone(), known.session.clone()))
+    }
+
+    /// The nodes of an identity, with the begin of their sessions.
+    pub fn nodes_of(&self, peer: PeerId) -> impl Iterator<Item = (Seconds, NodeId)> {
+        self.known.iter().filter_map(move |(node, known)| {
+            let session = known.session.as_ref().filter(|session| session.body.peer == peer)?;
+            Some((session.body.from, *node))
+        })
+    }
+
+    /// A dial of a node failed: wait longer each time, then forget it until it is seen again.
+    pub fn dial_failed(&mut self, cx: &mut Context<'_>, node: NodeId, code: Code) {
+        let Some(known) = self.known.get_mut(&node) else { return };
+        known.failures += 1;
+        if is_final(code) {
+            known.next_dial = cx.now.monotonic + limits::REDIAL_MAX_MS;
+            return;
+        }
+        if known.failures >= limits::DIALS {
+            self.known.remove(&node);
+            return;
+        }
+        let pause = crate::time::backoff(
+            limits::REDIAL_MIN_MS,
+            limits::REDIAL_MAX_MS,
+            known.failures - 1,
+        );
+        known.next_dial = cx.now.monotonic + cx.random.jitter(pause, 30);
+    }
+
+    /// A node is linked: should the link be lost, it is dialed again at once.
+    pub fn linked(&mut self, node: NodeId) {
+        if let Some(known) = self.known.get_mut(&node) {
+            known.failures = 0;
+            known.next_dial = 0;
+        }
+    }
+}
+
+impl Graph {
+    /// Notes a node that was found; it is dialed when the graph needs it.
+    pub fn learn(
+        &mut self,
+        cx: &mut Context<'_>,
+        address: NodeAddress,
+        session: Option<Session>,
+    ) {
+        let node = crate::crypto::node_of(cx.crypto, address.session);
+        if node == self.own.node {
+            return;
+        }
+        let now = cx.now.monotonic;
+        match self.overlay.known.get_mut(&node) {
+            Some(known) => {
+                known.address = address;
+                known.learned = now;
+                if session.is_some() {
+                    known.session = session;
+                }
+            }
+            None => {
+                if self.overlay.known.len() >= limits::KNOWN_NODES {
+                    let oldest =
+                        self.overlay.known.iter().min_by_key(|(_, k)| k.learned).map(|(n, _)| *n);
+                    oldest.map(|node| self.overlay.known.remove(&node));
+                }
+                let known =
+                    Known { address, session, next_dial: now, failures: 0, learned: now };
+                self.overlay.known.insert(node, known);
+            }
+        }
+        self.plan(cx);
+    }
+
+    /// Whether a dial is under way or will be soon.
+    #[must_use]
+    pub fn is_trying(&self, now: Millis) -> bool {
+        self.links.values().any(|link| !link.is_open())
+            || self.wanted().any(|(_, due)| due < now + limits::REDIAL_MAX_MS / 2)
+    }
+
+    /// Arms the timer of the next dial.
+    pub(super) fn plan(&mut self, cx: &mut Context<'_>) {
+        let wanted = self.wanted();
+        match wanted.map(|(_, due)| due).min() {
+            Some(due) => {
+                let spaced = self.overlay.last_dial.map_or(0, |at| at + limits::DIAL_SPACING_MS);
+                self.timers.arm(Timer::Dial, due.max(spaced).max(cx.now.monotonic));
+            }
+            None => self.timers.disarm(&Timer::Dial),
+        }
+    }
+
+    /// Nodes to dial and when, if more neighbors are wanted.
+    fn wanted(&self) -> impl Iterator<Item = (NodeId, Millis)> {
+        let linked = |node: NodeId| self.links.values().any(|l| l.remote.node == node);
+        let neighbors =
+            self.links.values().filter(|link| link.purpose != Purpose::Direct).count();
+        let unlinked = self.overlay.known.keys().filter(|node| !linked(**node)).count();
+        let full_mesh = neighbors + unlinked < limits::FULL_MESH_NODES;
+        let room = if full_mesh { limits::NEIGHBORS } else { NEIGHBORS_WANTED };
+        // A newcomer asks one member after the other, so that one use admits it.
+        let knocking = self.newcomer && !self.links.is_empty();
+        let more =
+            neighbors < room && self.links.len() < limits::PEER_CONNECTIONS && !knocking;
+        self.overlay
+            .known
+            .iter()
+            .filter(move |(node, _)| more && !linked(**node))
+            .map(|(node, known)| (*node, known.next_dial))
+    }
+
+    /// Dials the node that is due.
+    pub(super) fn maintain(&mut self, cx: &mut Context<'_>, security: &mut dyn Security) {
+        let now = cx.now.monotonic;
+        let due = self.wanted().filter(|(_, due)| *due <= now).min_by_key(|(_, due)| *due);
+        if let Some((node, _)) = due
+            && let Some(known) = self.overlay.known.get(&node)
+        {
+            let (address, session) = (known.address.clone(), known.session.clone());
+            let purpose = if self.newcomer { Purpose::Join } else { Purpose::Neighbor };
+            self.overlay.last_dial = Some(now);
+            self.dial(cx, security, address, session, purpose, None);
+        }
+        self.plan(cx);
+    }
+}

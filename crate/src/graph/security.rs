@@ -1,0 +1,61 @@
+//! What a graph asks of whoever decides about membership: it knows no certificates itself.
+
+use super::session::Session;
+use crate::engine::context::Context;
+use crate::error::Error;
+use crate::time::Now;
+use crate::wire::link::Purpose;
+use crate::wire::seconds::Clock;
+
+/// A secret that handshakes are keyed with, and its name on the wire.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Psk {
+    /// Its name.
+    pub id: [u8; 8],
+    /// The secret.
+    pub secret: [u8; 32],
+}
+
+/// What became of a control item.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Absorbed {
+    /// It was news: pass it on to the other neighbors.
+    News,
+    /// It was known, or is not needed.
+    Known,
+    /// No honest neighbor would have sent it.
+    Bad,
+}
+
+/// Decides who may be here.
+pub trait Security {
+    /// The secret to knock with.
+    fn psk(&self, purpose: Purpose) -> Option<Psk>;
+    /// The secret of that name, if knocking with it for that purpose is allowed.
+    fn psk_named(&self, id: &[u8; 8], purpose: Purpose) -> Option<[u8; 32]>;
+    /// What we show to prove that we may be here.
+    fn proof(&self) -> Vec<u8>;
+    /// The wall clock and what is known about its error.
+    fn clock(&self, now: Now) -> Clock;
+    /// Whether the holder of a session, verified before, may be here.
+    fn judge(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &Session,
+        proof: &[u8],
+        purpose: Purpose,
+    ) -> Result<(), Error>;
+    /// What somebody at the door gets who was judged well.
+    fn grant(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &Session,
+        proof: &[u8],
+    ) -> Result<Vec<u8>, Error>;
+    /// Takes what we got at the door.
+    fn accept(&mut self, cx: &mut Context<'_>, grant: &[u8]) -> Result<(), Error>;
+    /// Everything a new neighbor should know.
+    fn control(&self) -> Vec<Vec<u8>>;
+    /// Takes something a neighbor knows.
+    fn absorb(&mut self, cx: &mut Context<'_>, item: &[u8]) -> Absorbed;
+}
