@@ -1,31 +1,47 @@
 //! The facade: commands and inputs in, effects and events out, one deadline.
+//!
+//! The run loop of every driver: give it commands and inputs, then carry out `poll_effect` until it
+//! is empty, hand `poll_event` to the app until it is empty, and call [`Engine::handle`] with a
+//! tick at [`Engine::next_timeout`]. A timer may be late by a minute; whatever is due runs first.
 
 pub mod command;
 pub mod context;
 pub mod effect;
 pub mod event;
 pub mod input;
+mod node;
+mod opening;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::crypto::{Crypto, REAL};
 use crate::error::{Code, Error};
+use crate::graph::flow::Outgoing;
+use crate::graph::link::Caller;
+use crate::group::open::OpenSecurity;
 use crate::limits;
-use crate::names::{ConnectionId, ConnectionKind, HandleId, NodeAddress, RequestId};
+use crate::names::{
+    ConnectionId, ConnectionKind, GroupId, HandleId, NodeAddress, NodeIndex, PeerId, RequestId,
+    StorageId,
+};
 use crate::random::Random;
 use crate::time::{Millis, Now};
+use crate::wire::link::Purpose;
 
-use command::Command;
+use command::{Command, OpenOptions, Target};
+use context::{Context, Ids, Pending, Requests};
 use effect::Effect;
-use event::{ConnectionInfo, Event, Status};
+use event::{Answer, ConnectionInfo, Event, Status};
 use input::Input;
+use node::{Kind, Node};
+use opening::{Operation, Plan, Slot, What};
 
 /// What an engine is made with.
 #[derive(Clone, Copy)]
 pub struct Config {
     /// The primitives: the real ones, except in bulk simulation.
     pub crypto: Crypto,
-    /// Bytes that queues and tables may hold; beyond it calls answer `out-of-memory`.
+    /// Bytes that queues may hold; beyond it calls answer `out-of-memory`.
     pub max_bytes: usize,
 }
 
@@ -38,12 +54,41 @@ impl Default for Config {
     }
 }
 
-/// All groups and graphs of one page or process.
-pub struct Engine {
+/// What every machine shares.
+struct Core {
     config: Config,
     random: Random,
+    ids: Ids,
+    requests: Requests,
     effects: VecDeque<Effect>,
     events: VecDeque<Event>,
+}
+
+impl Core {
+    fn context(&mut self, now: Now, node: NodeIndex) -> Context<'_> {
+        Context {
+            now,
+            crypto: self.config.crypto,
+            random: &mut self.random,
+            ids: &mut self.ids,
+            requests: &mut self.requests,
+            effects: &mut self.effects,
+            events: &mut self.events,
+            node,
+        }
+    }
+}
+
+/// All groups and graphs of one page or process.
+pub struct Engine {
+    core: Core,
+    nodes: BTreeMap<NodeIndex, Node>,
+    handles: BTreeMap<HandleId, NodeIndex>,
+    identities: BTreeMap<command::Store, Slot>,
+    operations: BTreeMap<StorageId, Operation>,
+    /// Handles up to this one were ended by `Shutdown`.
+    shut_down: Option<HandleId>,
+    last: Now,
 }
 
 impl Engine {
@@ -51,60 +96,538 @@ impl Engine {
     #[must_use]
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
         Self {
-            config,
-            random: Random::new(seed),
-            effects: VecDeque::new(),
-            events: VecDeque::new(),
+            core: Core {
+                config,
+                random: Random::new(seed),
+                ids: Ids::default(),
+                requests: Requests::default(),
+                effects: VecDeque::new(),
+                events: VecDeque::new(),
+            },
+            nodes: BTreeMap::new(),
+            handles: BTreeMap::new(),
+            identities: BTreeMap::new(),
+            operations: BTreeMap::new(),
+            shut_down: None,
+            last: Now::default(),
         }
     }
 
     /// The app asks. What needs no world is refused at once; everything else is answered once, by
     /// an event.
-    pub fn command(&mut self, _now: Now, _command: Command) -> Result<RequestId, Error> {
-        Err(Code::NotInitialized.into())
+    pub fn command(&mut self, now: Now, command: Command) -> Result<RequestId, Error> {
+        let now = self.advance(now);
+        match command {
+            Command::CreateGroup { options, group } => {
+                self.open(now, options, What::CreateGroup(group))
+            }
+            Command::OpenGroup { options, group } => {
+                self.open(now, options, What::OpenGroup(group))
+            }
+            Command::JoinGroup {
+                options,
+                invitation,
+            } => {
+                crate::group::invitation::Bearer::parse(self.core.config.crypto, &invitation)?;
+                self.open(now, options, What::JoinGroup(invitation))
+            }
+            Command::CreateGraph { options, graph } => {
+                let scope = self.graph_scope(&graph)?;
+                self.open(now, options, What::CreateGraph(scope))
+            }
+            Command::OpenGraph { options, graph } => {
+                let scope = self.graph_scope(&graph)?;
+                self.open(now, options, What::OpenGraph(scope))
+            }
+            Command::DeleteGroup { store, group } => {
+                let options = OpenOptions {
+                    store,
+                    rendezvous: Vec::new(),
+                    ice_servers: Vec::new(),
+                    relay_only: false,
+                };
+                self.open(now, options, What::DeleteGroup(group))
+            }
+            Command::Connect {
+                handle,
+                timeout_ms,
+                addresses,
+            } => self.connect(now, handle, timeout_ms, addresses),
+            Command::Listen { handle } => self.listen(now, handle),
+            Command::ConnectNode {
+                handle,
+                peer,
+                address,
+                timeout_ms,
+            } => self.connect_node(now, handle, peer, address, timeout_ms),
+            Command::Close { handle } => self.close(now, handle),
+            Command::OpenDirect {
+                handle,
+                to,
+                label,
+                timeout_ms,
+            } => self.open_direct(now, handle, &to, label, timeout_ms),
+            Command::CloseDirect { handle, connection } => {
+                self.on_node(now, handle, |node, cx, _| {
+                    node.graph
+                        .close_direct(cx, connection)
+                        .map(|()| Some(Answer::Done))
+                })
+            }
+            Command::Send {
+                handle,
+                connection,
+                kind,
+                data,
+            } => self.send(now, handle, connection, kind, data),
+            Command::Take {
+                handle,
+                connection,
+                messages,
+            } => self.on_node(now, handle, |node, cx, _| {
+                // The connection may have closed while the app was busy.
+                let _ = node.graph.take(cx, connection, messages);
+                Ok(Some(Answer::Done))
+            }),
+            Command::CreateInvitation { handle, invitation } => {
+                self.on_node(now, handle, |node, cx, _| match &mut node.kind {
+                    Kind::Group(group) => {
+                        let text = group.invite(cx.random, cx.now, &invitation)?;
+                        Ok(Some(Answer::Invitation(text)))
+                    }
+                    Kind::Graph { .. } => Err(Code::InvalidGroup.into()),
+                })
+            }
+            Command::Abort { request } => self.abort(now, request),
+            Command::Shutdown => self.shut_down(now),
+        }
     }
 
     /// The world happened.
-    pub fn handle(&mut self, _now: Now, _input: Input) {}
+    pub fn handle(&mut self, now: Now, input: Input) {
+        let now = self.advance(now);
+        let due: Vec<NodeIndex> = self
+            .nodes
+            .iter()
+            .filter(|(_, node)| node.next_timeout().is_some_and(|at| at <= now.monotonic))
+            .map(|(index, _)| *index)
+            .collect();
+        for index in due {
+            if let Some(node) = self.nodes.get_mut(&index) {
+                node.tick(&mut self.core.context(now, index));
+            }
+        }
+        match input {
+            Input::Tick => {}
+            Input::Loaded { storage, result } => self.loaded(now, storage, result),
+            Input::Persisted { storage, result } => {
+                match self
+                    .nodes
+                    .iter_mut()
+                    .find(|(_, node)| node.is_saving(storage))
+                {
+                    Some((index, node)) => node.input(
+                        &mut self.core.context(now, *index),
+                        Input::Persisted { storage, result },
+                    ),
+                    None => self.persisted(now, storage, result),
+                }
+            }
+            input => {
+                let owner = self.nodes.iter_mut().find(|(index, node)| match &input {
+                    Input::SocketOpened { socket }
+                    | Input::SocketReceived { socket, .. }
+                    | Input::SocketClosed { socket } => node.mailbox.owns(*socket),
+                    Input::LinkDescribed { link, .. }
+                    | Input::CandidateFound { link, .. }
+                    | Input::LinkOpened { link }
+                    | Input::LinkPath { link, .. }
+                    | Input::FrameReceived { link, .. }
+                    | Input::LinkLost { link }
+                    | Input::LinkRecovered { link }
+                    | Input::LinkFailed { link, .. }
+                    | Input::LinkClosed { link } => node.graph.owns(*link),
+                    Input::Locked { node, .. } => *node == **index,
+                    Input::Answered { ask, .. } => node.graph.asked(*ask),
+                    Input::Tick | Input::Loaded { .. } | Input::Persisted { .. } => false,
+                });
+                // What belongs to nobody is late news of something that ended.
+                if let Some((index, node)) = owner {
+                    node.input(&mut self.core.context(now, *index), input);
+                }
+            }
+        }
+    }
 
     /// The next thing for the driver to do.
     pub fn poll_effect(&mut self) -> Option<Effect> {
-        self.effects.pop_front()
+        self.core.effects.pop_front()
     }
 
     /// The next thing for the app to hear.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        self.core.events.pop_front()
     }
 
     /// When to call `handle` with a tick, on the monotonic clock.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Millis> {
-        None
+        self.nodes.values().filter_map(Node::next_timeout).min()
     }
 
     /// The connection that a request under way is opening.
     #[must_use]
-    pub fn connection_of(&self, _request: RequestId) -> Option<ConnectionId> {
-        None
+    pub fn connection_of(&self, request: RequestId) -> Option<ConnectionId> {
+        self.core.requests.get(request)?.connection
     }
 
     /// A handle's status.
-    pub fn status(&self, _handle: HandleId) -> Result<Status, Error> {
-        Err(Code::InvalidGroup.into())
+    pub fn status(&self, handle: HandleId) -> Result<Status, Error> {
+        self.node(handle).map(|node| node.status)
     }
 
     /// Where a handle's node is reached, once it is.
-    pub fn address(&self, _handle: HandleId) -> Result<Option<NodeAddress>, Error> {
-        Err(Code::InvalidGroup.into())
+    pub fn address(&self, handle: HandleId) -> Result<Option<NodeAddress>, Error> {
+        let node = self.node(handle)?;
+        Ok(node.graph.address.clone().filter(|_| node.status.listening))
     }
 
     /// A snapshot of a handle's connections, of one kind or of both.
     pub fn connections(
         &self,
-        _handle: HandleId,
-        _kind: Option<ConnectionKind>,
+        handle: HandleId,
+        kind: Option<ConnectionKind>,
     ) -> Result<Vec<ConnectionInfo>, Error> {
-        Err(Code::InvalidGroup.into())
+        let node = self.node(handle)?;
+        self.check_memory(0)?;
+        Ok(node.graph.connections(kind))
     }
+
+    /// Time never goes back.
+    fn advance(&mut self, now: Now) -> Now {
+        self.last = Now {
+            monotonic: now.monotonic.max(self.last.monotonic),
+            wall: now.wall,
+        };
+        self.last
+    }
+
+    fn answer(&mut self, request: RequestId, result: Result<Answer, Error>) {
+        let last = self.last;
+        self.core
+            .context(last, NodeIndex(0))
+            .answer(request, result);
+    }
+
+    /// Why a handle that is not there is of no use.
+    fn invalid(&self, handle: HandleId) -> Error {
+        if self.shut_down.is_some_and(|last| handle <= last) {
+            return Code::NotInitialized.into();
+        }
+        if handle.is_graph() {
+            Code::InvalidGraph.into()
+        } else {
+            Code::InvalidGroup.into()
+        }
+    }
+
+    fn index(&self, handle: HandleId) -> Result<NodeIndex, Error> {
+        self.handles
+            .get(&handle)
+            .copied()
+            .ok_or_else(|| self.invalid(handle))
+    }
+
+    fn node(&self, handle: HandleId) -> Result<&Node, Error> {
+        let index = self.index(handle)?;
+        self.nodes.get(&index).ok_or_else(|| self.invalid(handle))
+    }
+
+    fn check_memory(&self, more: usize) -> Result<(), Error> {
+        let held: usize = self.nodes.values().map(|node| node.graph.bytes()).sum();
+        if held.saturating_add(more) > self.core.config.max_bytes {
+            return Err(Error::new(Code::OutOfMemory).detail(format!(
+                "{held} bytes wait to be sent or taken, of {} allowed",
+                self.core.config.max_bytes
+            )));
+        }
+        Ok(())
+    }
+
+    fn graph_scope(&self, graph: &str) -> Result<GroupId, Error> {
+        if graph.is_empty() || graph.chars().count() > limits::GRAPH_ID_CHARS {
+            return Err(Error::new(Code::InvalidArgument).detail(format!(
+                "a graph id has 1 to {} characters",
+                limits::GRAPH_ID_CHARS
+            )));
+        }
+        Ok(OpenSecurity::scope(self.core.config.crypto, graph))
+    }
+
+    fn open(&mut self, now: Now, options: OpenOptions, what: What) -> Result<RequestId, Error> {
+        crate::graph::mailbox::ServerUrl::parse_all(&options.rendezvous)?;
+        if self.handles.len() >= limits::HANDLES {
+            return Err(Error::new(Code::OutOfMemory)
+                .detail(format!("{} handles are open", limits::HANDLES)));
+        }
+        let request = self.core.requests.open(&mut self.core.ids)?;
+        self.begin(
+            now,
+            Plan {
+                request,
+                options,
+                what,
+            },
+        );
+        Ok(request)
+    }
+
+    /// Runs a command on a handle's node. What it answers at once is answered; an error undoes the
+    /// request; without an answer the request stays under way.
+    fn on_node(
+        &mut self,
+        now: Now,
+        handle: HandleId,
+        run: impl FnOnce(&mut Node, &mut Context<'_>, RequestId) -> Result<Option<Answer>, Error>,
+    ) -> Result<RequestId, Error> {
+        let index = self.index(handle)?;
+        let invalid = self.invalid(handle);
+        let node = self.nodes.get_mut(&index).ok_or(invalid)?;
+        let request = self.core.requests.open(&mut self.core.ids)?;
+        let about = Pending {
+            node: Some(index),
+            handle: Some(handle),
+            connection: None,
+        };
+        self.core.requests.set(request, about);
+        let mut cx = self.core.context(now, index);
+        match run(node, &mut cx, request) {
+            Ok(answer) => {
+                if let Some(answer) = answer {
+                    cx.answer(request, Ok(answer));
+                }
+                node.after(&mut cx);
+                Ok(request)
+            }
+            Err(error) => {
+                self.core.requests.cancel(request);
+                Err(error)
+            }
+        }
+    }
+
+    fn connect(
+        &mut self,
+        now: Now,
+        handle: HandleId,
+        timeout_ms: Millis,
+        addresses: Vec<NodeAddress>,
+    ) -> Result<RequestId, Error> {
+        check_timeout(timeout_ms)?;
+        self.on_node(now, handle, |node, cx, request| {
+            if matches!(node.kind, Kind::Graph { .. }) {
+                return Err(Code::InvalidGroup.into());
+            }
+            if !node.mailbox.has_servers() {
+                return Err(Error::new(Code::InvalidArgument)
+                    .detail("no rendezvous server is named: give one when opening the group"));
+            }
+            node.connect(cx, request, timeout_ms, addresses);
+            Ok(None)
+        })
+    }
+
+    fn listen(&mut self, now: Now, handle: HandleId) -> Result<RequestId, Error> {
+        self.on_node(now, handle, |node, cx, request| {
+            let Kind::Graph {
+                synchronized,
+                listen,
+                ..
+            } = &node.kind
+            else {
+                return Err(Code::InvalidGraph.into());
+            };
+            if *listen {
+                return Err(Code::AlreadyListening.into());
+            }
+            if !synchronized {
+                return Err(Code::GraphNotReady.into());
+            }
+            if !node.mailbox.has_servers() {
+                return Err(Error::new(Code::InvalidArgument)
+                    .detail("no rendezvous server is named: give one when opening the graph"));
+            }
+            node.listen(cx, request);
+            Ok(None)
+        })
+    }
+
+    fn connect_node(
+        &mut self,
+        now: Now,
+        handle: HandleId,
+        peer: Option<PeerId>,
+        address: NodeAddress,
+        timeout_ms: Millis,
+    ) -> Result<RequestId, Error> {
+        check_timeout(timeout_ms)?;
+        self.on_node(now, handle, |node, cx, request| {
+            if matches!(node.kind, Kind::Group(_)) {
+                return Err(Code::InvalidGraph.into());
+            }
+            if node.graph.pending_connects() >= limits::PENDING_CONNECTS {
+                return Err(Error::new(Code::OutOfMemory)
+                    .detail(format!("{} attempts are pending", limits::PENDING_CONNECTS)));
+            }
+            node.reach(cx, &address)?;
+            let connection = cx.ids.connection();
+            cx.requests.opens(request, connection);
+            let deadline = cx.now.monotonic + timeout_ms;
+            let caller = Caller {
+                request,
+                connection,
+                peer,
+                deadline,
+            };
+            node.dial(cx, address, Purpose::Neighbor, caller);
+            Ok(None)
+        })
+    }
+
+    fn open_direct(
+        &mut self,
+        now: Now,
+        handle: HandleId,
+        to: &Target,
+        label: String,
+        timeout_ms: Millis,
+    ) -> Result<RequestId, Error> {
+        check_timeout(timeout_ms)?;
+        if label.len() > limits::LABEL_BYTES {
+            return Err(Error::new(Code::InvalidArgument).detail(format!(
+                "the label is longer than {} bytes",
+                limits::LABEL_BYTES
+            )));
+        }
+        self.on_node(now, handle, |node, cx, request| {
+            let connection = node.open_direct(cx, to, label, request, timeout_ms)?;
+            cx.requests.opens(request, connection);
+            Ok(None)
+        })
+    }
+
+    fn send(
+        &mut self,
+        now: Now,
+        handle: HandleId,
+        connection: ConnectionId,
+        kind: String,
+        data: Vec<u8>,
+    ) -> Result<RequestId, Error> {
+        self.index(handle)?;
+        if data.len() > limits::MESSAGE_BYTES {
+            return Err(Error::new(Code::MessageTooLarge).detail(format!(
+                "{} bytes of {} at most",
+                data.len(),
+                limits::MESSAGE_BYTES
+            )));
+        }
+        if kind.len() > limits::MESSAGE_TYPE_BYTES {
+            return Err(Error::new(Code::InvalidArgument).detail(format!(
+                "the message type is longer than {} bytes",
+                limits::MESSAGE_TYPE_BYTES
+            )));
+        }
+        self.check_memory(data.len())?;
+        self.on_node(now, handle, |node, cx, request| {
+            node.graph.send(
+                cx,
+                connection,
+                Outgoing {
+                    request,
+                    kind,
+                    data,
+                },
+            )?;
+            Ok(None)
+        })
+    }
+
+    fn close(&mut self, now: Now, handle: HandleId) -> Result<RequestId, Error> {
+        let index = self.index(handle)?;
+        let invalid = self.invalid(handle);
+        let request = self.core.requests.open(&mut self.core.ids)?;
+        self.handles.remove(&handle);
+        if let Some(node) = self.nodes.get_mut(&index) {
+            node.handles.remove(&handle);
+            if node.handles.is_empty() {
+                self.end_node(now, index, &invalid);
+            } else {
+                let mut cx = self.core.context(now, index);
+                for pending in cx.requests.of_handle(handle) {
+                    cx.answer(pending, Err(invalid.clone()));
+                    node.abandon(&mut cx, pending);
+                }
+            }
+        }
+        self.core.events.push_back(Event::Closed {
+            handle,
+            reason: None,
+        });
+        self.answer(request, Ok(Answer::Done));
+        Ok(request)
+    }
+
+    /// Takes a node off the network and forgets it. Handles that are still on it are closed.
+    fn end_node(&mut self, now: Now, index: NodeIndex, error: &Error) {
+        let Some(mut node) = self.nodes.remove(&index) else {
+            return;
+        };
+        node.close(&mut self.core.context(now, index), error.code);
+        for handle in core::mem::take(&mut node.handles) {
+            self.handles.remove(&handle);
+            let reason = Some(error.clone());
+            self.core.events.push_back(Event::Closed { handle, reason });
+        }
+    }
+
+    fn abort(&mut self, now: Now, aborted: RequestId) -> Result<RequestId, Error> {
+        let request = self.core.requests.open(&mut self.core.ids)?;
+        if let Some(pending) = self.core.requests.get(aborted) {
+            self.answer(aborted, Err(Code::Aborted.into()));
+            if let Some(index) = pending.node
+                && let Some(node) = self.nodes.get_mut(&index)
+            {
+                node.abandon(&mut self.core.context(now, index), aborted);
+            }
+        }
+        self.answer(request, Ok(Answer::Done));
+        Ok(request)
+    }
+
+    fn shut_down(&mut self, now: Now) -> Result<RequestId, Error> {
+        let request = self.core.requests.open(&mut self.core.ids)?;
+        let error = Error::from(Code::NotInitialized);
+        let nodes: Vec<NodeIndex> = self.nodes.keys().copied().collect();
+        for index in nodes {
+            self.end_node(now, index, &error);
+        }
+        for pending in self.core.requests.all() {
+            if pending != request {
+                self.answer(pending, Err(error.clone()));
+            }
+        }
+        self.operations.clear();
+        self.identities.clear();
+        self.shut_down = Some(self.core.ids.handle(true));
+        self.answer(request, Ok(Answer::Done));
+        Ok(request)
+    }
+}
+
+fn check_timeout(timeout_ms: Millis) -> Result<(), Error> {
+    if timeout_ms > limits::MAX_TIMEOUT_MS {
+        return Err(Error::new(Code::InvalidArgument).detail("the timeout is longer than a day"));
+    }
+    Ok(())
 }

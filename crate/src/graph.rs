@@ -16,9 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::engine::command::IceServer;
 use crate::engine::context::Context;
 use crate::engine::effect::Effect;
-use crate::engine::event::{
-    Answer, ConnectionChange, ConnectionInfo, ConnectionStatus, Event,
-};
+use crate::engine::event::{Answer, ConnectionChange, ConnectionInfo, ConnectionStatus, Event};
 use crate::engine::input::Input;
 use crate::error::{CandidateKind, Code, Error, Evidence, Stage as Reached};
 use crate::limits;
@@ -134,7 +132,18 @@ impl Graph {
     /// Neighbors that are up.
     #[must_use]
     pub fn neighbors(&self) -> usize {
-        self.links.values().filter(|link| link.is_neighbor()).count()
+        self.links
+            .values()
+            .filter(|link| link.is_neighbor())
+            .count()
+    }
+
+    /// Whether a node is a neighbor, or about to be.
+    #[must_use]
+    pub fn is_neighbor(&self, node: NodeId) -> bool {
+        self.links
+            .values()
+            .any(|l| l.remote.node == node && l.purpose != Purpose::Direct)
     }
 
     /// Links of any kind and stage.
@@ -164,14 +173,24 @@ impl Graph {
     /// Attempts of the app that wait for their outcome.
     #[must_use]
     pub fn pending_connects(&self) -> usize {
-        self.links.values().filter(|link| link.caller.is_some()).count()
+        self.links
+            .values()
+            .filter(|link| link.caller.is_some())
+            .count()
     }
 
     /// Bytes held in queues.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.links.values().map(|link| link.flow.bytes()).sum::<usize>()
-            + self.directs.values().map(|direct| direct.flow.bytes()).sum::<usize>()
+        self.links
+            .values()
+            .map(|link| link.flow.bytes())
+            .sum::<usize>()
+            + self
+                .directs
+                .values()
+                .map(|direct| direct.flow.bytes())
+                .sum::<usize>()
     }
 
     /// Runs every timer that is due.
@@ -183,11 +202,16 @@ impl Graph {
                 Timer::Confirm(id) => {
                     if let Some(link) = self.links.get_mut(&id).filter(|l| !l.confirmed_heard) {
                         link.send_confirm(cx);
-                        self.timers.arm(timer, cx.now.monotonic + limits::CONFIRM_REPEAT_MS);
+                        self.timers
+                            .arm(timer, cx.now.monotonic + limits::CONFIRM_REPEAT_MS);
                     }
                 }
                 Timer::Lost(link) => {
-                    self.fail(cx, link, Error::new(Code::ConnectionFailed).at(Reached::Channel));
+                    self.fail(
+                        cx,
+                        link,
+                        Error::new(Code::ConnectionFailed).at(Reached::Channel),
+                    );
                 }
                 Timer::Direct(connection) => self.direct_timed_out(cx, connection),
                 Timer::Ask(ask) => self.answered(cx, ask, false),
@@ -206,14 +230,26 @@ impl Graph {
             Input::FrameReceived { link, bytes, .. } => self.frame(cx, security, link, &bytes),
             Input::LinkLost { link } => {
                 if self.links.contains_key(&link) {
-                    self.timers.arm(Timer::Lost(link), cx.now.monotonic + limits::LINK_LOST_MS);
+                    self.timers
+                        .arm(Timer::Lost(link), cx.now.monotonic + limits::LINK_LOST_MS);
                     self.probe(cx, link);
                 }
             }
             Input::LinkRecovered { link } => self.timers.disarm(&Timer::Lost(link)),
-            Input::LinkFailed { link, stage, candidates } => {
-                let evidence = Evidence { candidates, ..Evidence::at(stage) };
-                self.fail(cx, link, Error::new(Code::ConnectionFailed).evidence(evidence));
+            Input::LinkFailed {
+                link,
+                stage,
+                candidates,
+            } => {
+                let evidence = Evidence {
+                    candidates,
+                    ..Evidence::at(stage)
+                };
+                self.fail(
+                    cx,
+                    link,
+                    Error::new(Code::ConnectionFailed).evidence(evidence),
+                );
             }
             Input::LinkClosed { link } => {
                 let error = Error::new(Code::ConnectionFailed)
@@ -234,10 +270,22 @@ impl Graph {
         url: &str,
         payload: &[u8],
     ) {
-        let Ok(Signal(body)) = Signal::from_bytes(payload) else { return };
+        let Ok(Signal(body)) = Signal::from_bytes(payload) else {
+            return;
+        };
         match body {
-            SignalBody::Initiate { purpose, knows_session, psk_id, noise } => {
-                let knock = handshake::Knock { purpose, knows_session, psk_id, noise: &noise };
+            SignalBody::Initiate {
+                purpose,
+                knows_session,
+                psk_id,
+                noise,
+            } => {
+                let knock = handshake::Knock {
+                    purpose,
+                    knows_session,
+                    psk_id,
+                    noise: &noise,
+                };
                 self.initiated(cx, security, from, url, &knock);
             }
             SignalBody::Answer { attempt, noise } => {
@@ -245,7 +293,11 @@ impl Graph {
                     self.handshake_answered(cx, security, link, &noise);
                 }
             }
-            SignalBody::Sealed { attempt, counter, sealed } => {
+            SignalBody::Sealed {
+                attempt,
+                counter,
+                sealed,
+            } => {
                 if let Some(link) = self.attempts.get(&attempt).copied() {
                     self.sealed(cx, link, counter, &sealed);
                 }
@@ -296,7 +348,10 @@ impl Graph {
         if let Some(link) = link {
             self.fail(cx, link, Code::Aborted.into());
         }
-        let direct = self.directs.iter().find(|(_, d)| d.request == Some(request));
+        let direct = self
+            .directs
+            .iter()
+            .find(|(_, d)| d.request == Some(request));
         if let Some(direct) = direct.map(|(id, _)| *id) {
             self.close_direct_connection(cx, direct, Some(Code::Aborted.into()));
         }
@@ -327,27 +382,32 @@ impl Graph {
 
     /// Fails a link, whatever its stage: tells the other end and whoever waits for it.
     fn fail(&mut self, cx: &mut Context<'_>, id: LinkId, mut error: Error) {
-        let Some(mut link) = self.remove(id) else { return };
+        let Some(mut link) = self.remove(id) else {
+            return;
+        };
         if error.evidence.is_none() && error.code != Code::Aborted {
             error = error.at(link.reached());
         }
-        if let Some(keys) = link.keys.as_mut().filter(|_| !matches!(link.stage, Stage::Open)) {
-            let abandon = Trickle::Abandon { code: error.code.number() };
+        if let Some(keys) = link
+            .keys
+            .as_mut()
+            .filter(|_| !matches!(link.stage, Stage::Open))
+        {
+            let abandon = Trickle::Abandon {
+                code: error.code.number(),
+            };
             let sealed = handshake::seal(keys, link.attempt, &abandon);
-            self.signals.extend(sealed.map(|signal| (link.remote.address.clone(), signal)));
+            self.signals
+                .extend(sealed.map(|signal| (link.remote.address.clone(), signal)));
         }
         self.ended(cx, link, error);
     }
 
     /// Closes an open link with a reason, or fails it if it is not open yet.
-    fn close_link(
-        &mut self,
-        cx: &mut Context<'_>,
-        id: LinkId,
-        reason: ByeReason,
-        error: &Error,
-    ) {
-        let Some(link) = self.links.get_mut(&id) else { return };
+    fn close_link(&mut self, cx: &mut Context<'_>, id: LinkId, reason: ByeReason, error: &Error) {
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
         if !link.is_open() {
             self.fail(cx, id, error.clone());
             return;
@@ -361,7 +421,12 @@ impl Graph {
     fn remove(&mut self, id: LinkId) -> Option<Link> {
         let link = self.links.remove(&id)?;
         self.attempts.retain(|_, of| *of != id);
-        for timer in [Timer::Link(id), Timer::Probe(id), Timer::Confirm(id), Timer::Lost(id)] {
+        for timer in [
+            Timer::Link(id),
+            Timer::Probe(id),
+            Timer::Confirm(id),
+            Timer::Lost(id),
+        ] {
             self.timers.disarm(&timer);
         }
         Some(link)
@@ -376,8 +441,12 @@ impl Graph {
         for request in link.flow.drain() {
             cx.answer(request, Err(lost(&error)));
         }
-        let directs: Vec<ConnectionId> =
-            self.directs.iter().filter(|(_, d)| d.link == Some(link.id)).map(|(id, _)| *id).collect();
+        let directs: Vec<ConnectionId> = self
+            .directs
+            .iter()
+            .filter(|(_, d)| d.link == Some(link.id))
+            .map(|(id, _)| *id)
+            .collect();
         for direct in directs {
             self.end_direct(cx, direct, Some(lost(&error)));
         }
@@ -386,7 +455,11 @@ impl Graph {
         }
         let neighbor = link.purpose != Purpose::Direct;
         if let Some(connection) = link.connection.filter(|_| neighbor) {
-            let status = if was_open { ConnectionStatus::Disconnected } else { ConnectionStatus::Failed };
+            let status = if was_open {
+                ConnectionStatus::Disconnected
+            } else {
+                ConnectionStatus::Failed
+            };
             let change = ConnectionChange {
                 status,
                 connection,
@@ -397,7 +470,10 @@ impl Graph {
                 incoming: !link.initiator,
                 label: String::new(),
             };
-            cx.event(Event::NeighborConnection { node: cx.node, change: Box::new(change) });
+            cx.event(Event::NeighborConnection {
+                node: cx.node,
+                change: Box::new(change),
+            });
         }
         if was_open && neighbor {
             self.news.push_back(News::Unlinked);
@@ -409,7 +485,9 @@ impl Graph {
     }
 
     fn link_timed_out(&mut self, cx: &mut Context<'_>, id: LinkId) {
-        let Some(link) = self.links.get(&id) else { return };
+        let Some(link) = self.links.get(&id) else {
+            return;
+        };
         let error = match link.caller {
             Some(_) if self.address.is_none() => {
                 let error = Error::new(Code::ServiceNotAvailable).at(Reached::Rendezvous);
@@ -426,7 +504,9 @@ impl Graph {
 
     /// Arms the deadline of a link's next step, or its caller's if that is earlier.
     fn expect(&mut self, now: Now, id: LinkId, within: Millis) {
-        let Some(link) = self.links.get(&id) else { return };
+        let Some(link) = self.links.get(&id) else {
+            return;
+        };
         // The app's own limit counts for the first answer: the server may not be reached yet.
         let deadline = match link.caller {
             Some(caller) if matches!(link.stage, Stage::Asked(_)) => caller.deadline,
@@ -450,8 +530,13 @@ impl Graph {
 /// What calls learn that hung on a connection which ended.
 fn lost(error: &Error) -> Error {
     match error.code {
-        Code::InvalidGroup | Code::InvalidGraph | Code::NotInitialized | Code::Aborted => error.clone(),
-        _ => Error { code: Code::ConnectionFailed, ..error.clone() },
+        Code::InvalidGroup | Code::InvalidGraph | Code::NotInitialized | Code::Aborted => {
+            error.clone()
+        }
+        _ => Error {
+            code: Code::ConnectionFailed,
+            ..error.clone()
+        },
     }
 }
 
@@ -473,7 +558,10 @@ fn link_info(link: &Link, kind: ConnectionKind, id: ConnectionId) -> Option<Conn
 /// The kind of a candidate line.
 #[must_use]
 pub fn candidate_kind(candidate: &str) -> Option<CandidateKind> {
-    let mut words = candidate.split(' ').skip_while(|word| *word != "typ").skip(1);
+    let mut words = candidate
+        .split(' ')
+        .skip_while(|word| *word != "typ")
+        .skip(1);
     match words.next()? {
         "host" => Some(CandidateKind::Host),
         "srflx" => Some(CandidateKind::ServerReflexive),
@@ -491,6 +579,9 @@ fn connected(info: ConnectionInfo) -> Result<Answer, Error> {
 /// The connection id of a known node, for messages that go over its link.
 impl Graph {
     fn node_link(&self, node: NodeId) -> Option<&Link> {
-        self.links.values().filter(|l| l.remote.node == node).max_by_key(|l| (l.is_open(), l.id))
+        self.links
+            .values()
+            .filter(|l| l.remote.node == node)
+            .max_by_key(|l| (l.is_open(), l.id))
     }
 }

@@ -106,7 +106,10 @@ impl Group {
             friendly_name: properties.properties.friendly_name.clone(),
             rendezvous: urls(rendezvous),
             door: random.bytes(),
-            epochs: List::first(vec![Epoch { number: 0, secret: random.bytes() }]),
+            epochs: List::first(vec![Epoch {
+                number: 0,
+                secret: random.bytes(),
+            }]),
             proof: List::first(vec![credential]),
             synchronized: true,
             properties: Some(properties),
@@ -139,7 +142,11 @@ impl Group {
             peer,
             group_seed: None,
             friendly_name: body.friendly_name,
-            rendezvous: urls(if rendezvous.is_empty() { &named } else { rendezvous }),
+            rendezvous: urls(if rendezvous.is_empty() {
+                &named
+            } else {
+                rendezvous
+            }),
             door: body.door,
             epochs: List::default(),
             proof: List::new(proof).ok_or_else(|| Error::new(Code::ChainTooLong))?,
@@ -153,9 +160,19 @@ impl Group {
     #[must_use]
     pub fn open(crypto: Crypto, identity: Identity, state: GroupState) -> Self {
         let group = state.group;
-        let known =
-            state.credentials.iter().map(|c| (c.hash(crypto, group), c.clone())).collect();
-        Self { state, offset_ms: None, news: Vec::new(), crypto, identity, known }
+        let known = state
+            .credentials
+            .iter()
+            .map(|c| (c.hash(crypto, group), c.clone()))
+            .collect();
+        Self {
+            state,
+            offset_ms: None,
+            news: Vec::new(),
+            crypto,
+            identity,
+            known,
+        }
     }
 
     /// What is to be kept.
@@ -192,7 +209,9 @@ impl Group {
             return Err(Error::new(Code::InvalidArgument)
                 .detail(format!("maxUses is 1 to {}", limits::INVITATION_USES)));
         }
-        let usable = new.usable_until.unwrap_or(clock.wall_s + limits::INVITATION_USABLE_S);
+        let usable = new
+            .usable_until
+            .unwrap_or(clock.wall_s + limits::INVITATION_USABLE_S);
         let until = new.expires.map_or(own.until, Seconds);
         if usable <= clock.wall_s || until.0 <= clock.wall_s {
             return Err(Error::new(Code::InvalidTimePeriod)
@@ -237,7 +256,9 @@ impl Group {
     #[must_use]
     pub fn friendly_name(&self) -> &Name {
         let signed = self.state.properties.as_ref();
-        signed.map_or(&self.state.friendly_name, |signed| &signed.properties.friendly_name)
+        signed.map_or(&self.state.friendly_name, |signed| {
+            &signed.properties.friendly_name
+        })
     }
 
     /// A secret for links, and its name, from a shared secret.
@@ -252,8 +273,11 @@ impl Group {
 
     /// Everything we know and what somebody shows, as one set to judge by.
     fn evidence(&self, shown: &[Credential]) -> Vec<Credential> {
-        let mut all: BTreeMap<[u8; 32], &Credential> =
-            self.known.iter().map(|(hash, credential)| (*hash, credential)).collect();
+        let mut all: BTreeMap<[u8; 32], &Credential> = self
+            .known
+            .iter()
+            .map(|(hash, credential)| (*hash, credential))
+            .collect();
         let group = self.state.group;
         for credential in self.state.proof.iter().chain(shown) {
             all.insert(credential.hash(self.crypto, group), credential);
@@ -269,10 +293,12 @@ impl Group {
         serial: [u8; 8],
     ) -> Vec<(Seconds, [u8; 32])> {
         let mut judge = Judge::new(self.crypto, self.state.group, clock, evidence);
-        let subjects = evidence.iter().filter_map(|credential| match &credential.body {
-            Body::Membership { subject, .. } => Some(*subject),
-            _ => None,
-        });
+        let subjects = evidence
+            .iter()
+            .filter_map(|credential| match &credential.body {
+                Body::Membership { subject, .. } => Some(*subject),
+                _ => None,
+            });
         let mut admissions: Vec<(Seconds, [u8; 32])> = subjects
             .filter_map(|subject| judge.member(subject, false).ok()?.came_with)
             .filter(|came_with| came_with.serial == serial)
@@ -322,7 +348,12 @@ impl Group {
     fn learn(&mut self, credentials: &[Credential]) {
         for credential in credentials {
             if self.remember(credential) {
-                self.news.push(Control::Credential { credential: credential.clone() }.to_bytes());
+                self.news.push(
+                    Control::Credential {
+                        credential: credential.clone(),
+                    }
+                    .to_bytes(),
+                );
             }
         }
     }
@@ -334,7 +365,8 @@ impl Group {
         shown: &[Credential],
         at_door: bool,
     ) -> Result<Member, Error> {
-        let judged = Judge::new(self.crypto, self.state.group, clock, shown).member(peer, at_door)?;
+        let judged =
+            Judge::new(self.crypto, self.state.group, clock, shown).member(peer, at_door)?;
         if let Some(came_with) = &judged.came_with {
             self.check_uses(clock, &self.evidence(shown), came_with)?;
         }
@@ -346,9 +378,11 @@ impl Security for Group {
     fn psk(&self, purpose: Purpose) -> Option<Psk> {
         match purpose {
             Purpose::Join => Some(self.link_psk(&self.state.door)),
-            Purpose::Neighbor | Purpose::Direct => {
-                self.state.epochs.first().map(|epoch| self.link_psk(&epoch.secret))
-            }
+            Purpose::Neighbor | Purpose::Direct => self
+                .state
+                .epochs
+                .first()
+                .map(|epoch| self.link_psk(&epoch.secret)),
         }
     }
 
@@ -358,11 +392,16 @@ impl Security for Group {
         }
         let all: Vec<Psk> = match purpose {
             Purpose::Join => vec![self.link_psk(&self.state.door)],
-            Purpose::Neighbor | Purpose::Direct => {
-                self.state.epochs.iter().map(|epoch| self.link_psk(&epoch.secret)).collect()
-            }
+            Purpose::Neighbor | Purpose::Direct => self
+                .state
+                .epochs
+                .iter()
+                .map(|epoch| self.link_psk(&epoch.secret))
+                .collect(),
         };
-        all.into_iter().find(|psk| psk.id == *id).map(|psk| psk.secret)
+        all.into_iter()
+            .find(|psk| psk.id == *id)
+            .map(|psk| psk.secret)
     }
 
     fn proof(&self) -> Vec<u8> {
@@ -415,7 +454,11 @@ impl Security for Group {
         }
         let proof = Credentials::new(proof).ok_or_else(|| Error::new(Code::ChainTooLong))?;
         self.learn(&proof);
-        Ok(AtDoor { proof, epochs: List::first(self.state.epochs.to_vec()) }.to_bytes())
+        Ok(AtDoor {
+            proof,
+            epochs: List::first(self.state.epochs.to_vec()),
+        }
+        .to_bytes())
     }
 
     fn accept(&mut self, cx: &mut Context<'_>, grant: &[u8]) -> Result<(), Error> {
@@ -435,16 +478,25 @@ impl Security for Group {
 
     fn control(&self) -> Vec<Vec<u8>> {
         let properties = self.state.properties.iter().cloned();
-        let properties =
-            properties.map(|properties| Control::Properties { properties }.to_bytes());
+        let properties = properties.map(|properties| Control::Properties { properties }.to_bytes());
         let credentials = self.state.proof.iter().chain(self.known.values());
-        let credentials =
-            credentials.map(|c| Control::Credential { credential: c.clone() }.to_bytes());
+        let credentials = credentials.map(|c| {
+            Control::Credential {
+                credential: c.clone(),
+            }
+            .to_bytes()
+        });
         properties.chain(credentials).collect()
     }
 
     fn absorb(&mut self, _cx: &mut Context<'_>, item: &[u8]) -> Absorbed {
-        let news = |is_news| if is_news { Absorbed::News } else { Absorbed::Known };
+        let news = |is_news| {
+            if is_news {
+                Absorbed::News
+            } else {
+                Absorbed::Known
+            }
+        };
         match Control::from_bytes(item) {
             Ok(Control::Credential { credential }) => {
                 let hash = credential.hash(self.crypto, self.state.group);
@@ -457,7 +509,11 @@ impl Security for Group {
                 news(self.remember(&credential))
             }
             Ok(Control::Properties { properties }) => {
-                let revision = self.state.properties.as_ref().map(|p| p.properties.revision);
+                let revision = self
+                    .state
+                    .properties
+                    .as_ref()
+                    .map(|p| p.properties.revision);
                 if revision >= Some(properties.properties.revision) {
                     return Absorbed::Known;
                 }
@@ -488,11 +544,21 @@ impl Group {
             at: Seconds(clock.wall_s.min(came_with.usable_until.0)),
             issuer: self.state.peer.0,
         };
-        Ok(Credential::sign(self.crypto, self.state.group, &self.identity.seed, body))
+        Ok(Credential::sign(
+            self.crypto,
+            self.state.group,
+            &self.identity.seed,
+            body,
+        ))
     }
 }
 
 /// Rendezvous URLs as they are kept. They were parsed before, so each fits.
 pub fn urls(texts: &[String]) -> List<Url, { limits::RENDEZVOUS_SERVERS }> {
-    List::first(texts.iter().filter_map(|text| Text::new(text.as_str())).collect())
+    List::first(
+        texts
+            .iter()
+            .filter_map(|text| Text::new(text.as_str()))
+            .collect(),
+    )
 }

@@ -141,6 +141,21 @@ number_name!(
     /// One open handle of the app on a group or graph.
     HandleId
 );
+impl HandleId {
+    /// A handle on a graph or on a group: the lowest bit keeps which, so that a closed one still
+    /// says whether the graph or the group is invalid.
+    #[must_use]
+    pub fn new(number: u64, is_graph: bool) -> Self {
+        Self(number << 1 | u64::from(is_graph))
+    }
+
+    /// Whether it is on a graph.
+    #[must_use]
+    pub fn is_graph(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
 number_name!(
     /// A node of this engine: one per (storage, identity, group), behind one or several handles.
     NodeIndex
@@ -167,7 +182,7 @@ number_name!(
     StorageId
 );
 
-/// A handle counts as a connection count: neighbors and direct connections.
+/// The two kinds of connections.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum ConnectionKind {
     /// Kept up by the engine to carry the group.

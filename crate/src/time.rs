@@ -87,7 +87,9 @@ impl<T: Ord + Clone> Timers<T> {
 /// to `max`.
 #[must_use]
 pub fn backoff(min: Millis, max: Millis, tries: u32) -> Millis {
-    (0..tries).fold(min, |pause, _| (pause.saturating_mul(8) / 5).min(max)).min(max)
+    (0..tries)
+        .fold(min, |pause, _| (pause.saturating_mul(8) / 5).min(max))
+        .min(max)
 }
 
 #[cfg(test)]

@@ -7,7 +7,9 @@ use super::event::{Answer, Event};
 use crate::crypto::Crypto;
 use crate::error::{Code, Error};
 use crate::limits;
-use crate::names::{AskId, ConnectionId, HandleId, LinkId, NodeIndex, RequestId, SocketId, StorageId};
+use crate::names::{
+    AskId, ConnectionId, HandleId, LinkId, NodeIndex, RequestId, SocketId, StorageId,
+};
 use crate::random::Random;
 use crate::time::Now;
 
@@ -29,8 +31,8 @@ impl Ids {
     }
 
     /// A new handle.
-    pub fn handle(&mut self) -> HandleId {
-        HandleId(self.next())
+    pub fn handle(&mut self, is_graph: bool) -> HandleId {
+        HandleId::new(self.next(), is_graph)
     }
 
     /// A new connection.
@@ -68,6 +70,8 @@ impl Ids {
 pub struct Pending {
     /// The node it works on, once known.
     pub node: Option<NodeIndex>,
+    /// The handle it was made on.
+    pub handle: Option<HandleId>,
     /// The connection it is opening.
     pub connection: Option<ConnectionId>,
 }
@@ -106,7 +110,39 @@ impl Requests {
     /// The requests that work on a node.
     #[must_use]
     pub fn of_node(&self, node: NodeIndex) -> Vec<RequestId> {
-        self.pending.iter().filter(|(_, p)| p.node == Some(node)).map(|(id, _)| *id).collect()
+        self.pending
+            .iter()
+            .filter(|(_, p)| p.node == Some(node))
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    /// The requests that were made on a handle.
+    #[must_use]
+    pub fn of_handle(&self, handle: HandleId) -> Vec<RequestId> {
+        self.pending
+            .iter()
+            .filter(|(_, p)| p.handle == Some(handle))
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    /// Notes the connection that a request is opening.
+    pub fn opens(&mut self, request: RequestId, connection: ConnectionId) {
+        if let Some(pending) = self.pending.get_mut(&request) {
+            pending.connection = Some(connection);
+        }
+    }
+
+    /// Forgets a request whose command failed at once.
+    pub fn cancel(&mut self, request: RequestId) {
+        self.pending.remove(&request);
+    }
+
+    /// Whether a request still waits for its answer.
+    #[must_use]
+    pub fn is_pending(&self, request: RequestId) -> bool {
+        self.pending.contains_key(&request)
     }
 
     /// Every request under way.
@@ -152,11 +188,5 @@ impl Context<'_> {
         if self.requests.pending.remove(&request).is_some() {
             self.events.push_back(Event::Answered { request, result });
         }
-    }
-
-    /// Whether a request still waits for its answer.
-    #[must_use]
-    pub fn is_pending(&self, request: RequestId) -> bool {
-        self.requests.pending.contains_key(&request)
     }
 }

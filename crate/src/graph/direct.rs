@@ -7,14 +7,10 @@ use super::{Graph, Timer};
 use crate::engine::command::Target;
 use crate::engine::context::Context;
 use crate::engine::effect::{Effect, Question};
-use crate::engine::event::{
-    ConnectionChange, ConnectionInfo, ConnectionStatus, Event,
-};
+use crate::engine::event::{ConnectionChange, ConnectionInfo, ConnectionStatus, Event};
 use crate::error::{Code, Error, Stage as Reached};
 use crate::limits;
-use crate::names::{
-    AskId, ConnectionId, ConnectionKind, LinkId, NodeId, PeerId, RequestId,
-};
+use crate::names::{AskId, ConnectionId, ConnectionKind, LinkId, NodeId, PeerId, RequestId};
 use crate::time::Millis;
 use crate::wire::codec::Text;
 use crate::wire::link::{Frame, Purpose};
@@ -72,16 +68,24 @@ impl Graph {
     ) -> Result<ConnectionId, Error> {
         let node = self.target(cx, to)?;
         let connection = cx.ids.connection();
-        let link = self.node_link(node).map(|link| (link.id, link.is_open(), link.remote.peer()));
+        let link = self
+            .node_link(node)
+            .map(|link| (link.id, link.is_open(), link.remote.peer()));
         let (link, open, peer) = match link {
             Some((link, open, peer)) => (link, open, peer),
             None => {
                 let (address, session) = match to {
                     Target::Address(address) => (address.clone(), None),
-                    _ => self.overlay.known(node).ok_or_else(|| Error::new(Code::NodeNotFound))?,
+                    _ => self
+                        .overlay
+                        .known(node)
+                        .ok_or_else(|| Error::new(Code::NodeNotFound))?,
                 };
-                let direct_links =
-                    self.links.values().filter(|l| l.purpose == Purpose::Direct).count();
+                let direct_links = self
+                    .links
+                    .values()
+                    .filter(|l| l.purpose == Purpose::Direct)
+                    .count();
                 if direct_links >= limits::DIRECT_LINKS {
                     return Err(Error::new(Code::OutOfMemory).detail(format!(
                         "{} direct connections have links of their own",
@@ -93,7 +97,11 @@ impl Graph {
                 (link, false, peer)
             }
         };
-        let on_link = self.directs.values().filter(|direct| direct.link == Some(link)).count();
+        let on_link = self
+            .directs
+            .values()
+            .filter(|direct| direct.link == Some(link))
+            .count();
         if on_link >= limits::DIRECT_PER_LINK {
             return Err(Error::new(Code::OutOfMemory).detail(format!(
                 "{} direct connections to that node",
@@ -113,7 +121,8 @@ impl Graph {
             opened_at: 0,
         };
         self.directs.insert(connection, direct);
-        self.timers.arm(Timer::Direct(connection), cx.now.monotonic + timeout_ms);
+        self.timers
+            .arm(Timer::Direct(connection), cx.now.monotonic + timeout_ms);
         if open {
             self.ask_direct(cx, connection);
         }
@@ -130,7 +139,11 @@ impl Graph {
                 Error::new(Code::NodeNotFound).detail("that member is not known to be online")
             })?,
         };
-        if node == own.node { Err(Code::ConnectSelf.into()) } else { Ok(node) }
+        if node == own.node {
+            Err(Code::ConnectSelf.into())
+        } else {
+            Ok(node)
+        }
     }
 
     /// The node of an identity whose session is the newest.
@@ -140,12 +153,17 @@ impl Graph {
             .values()
             .filter(|link| link.remote.peer() == Some(peer))
             .filter_map(|link| Some((link.remote.session.as_ref()?.body.from, link.remote.node)));
-        linked.chain(self.overlay.nodes_of(peer)).max().map(|(_, node)| node)
+        linked
+            .chain(self.overlay.nodes_of(peer))
+            .max()
+            .map(|(_, node)| node)
     }
 
     /// A link is open: ask for every direct connection that has waited for it.
     pub(super) fn open_waiting_directs(&mut self, cx: &mut Context<'_>, link: LinkId) {
-        let Some(node) = self.links.get(&link).map(|l| l.remote.node) else { return };
+        let Some(node) = self.links.get(&link).map(|l| l.remote.node) else {
+            return;
+        };
         let waiting: Vec<ConnectionId> = self
             .directs
             .iter_mut()
@@ -161,12 +179,22 @@ impl Graph {
     }
 
     fn ask_direct(&mut self, cx: &mut Context<'_>, connection: ConnectionId) {
-        let Some(direct) = self.directs.get_mut(&connection) else { return };
-        let Some(link) = direct.link.and_then(|link| self.links.get_mut(&link)) else { return };
+        let Some(direct) = self.directs.get_mut(&connection) else {
+            return;
+        };
+        let Some(link) = direct.link.and_then(|link| self.links.get_mut(&link)) else {
+            return;
+        };
         direct.progress = Progress::Asked;
         direct.peer = link.remote.peer();
         let label = Text::new(direct.label.clone()).unwrap_or_default();
-        link.send(cx, Frame::DirectOpen { id: connection.0, label });
+        link.send(
+            cx,
+            Frame::DirectOpen {
+                id: connection.0,
+                label,
+            },
+        );
     }
 
     /// The far side wants a direct connection: ask the app.
@@ -177,9 +205,17 @@ impl Graph {
         theirs: u64,
         label: String,
     ) {
-        let Some(link) = self.links.get_mut(&id) else { return };
-        let on_link = self.directs.values().filter(|direct| direct.link == Some(id)).count();
-        let Some(peer) = link.remote.peer() else { return };
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
+        let on_link = self
+            .directs
+            .values()
+            .filter(|direct| direct.link == Some(id))
+            .count();
+        let Some(peer) = link.remote.peer() else {
+            return;
+        };
         if on_link >= limits::DIRECT_PER_LINK || self.asks.len() >= limits::ASKS || theirs == 0 {
             link.send(cx, Frame::DirectRefuse { id: theirs });
             return;
@@ -201,19 +237,39 @@ impl Graph {
         };
         self.directs.insert(connection, direct);
         self.asks.insert(ask, connection);
-        self.timers.arm(Timer::Ask(ask), cx.now.monotonic + limits::ASK_MS);
-        let question = Question::AcceptDirect { peer, node_id: node };
-        cx.effect(Effect::Ask { ask, node: cx.node, question });
+        self.timers
+            .arm(Timer::Ask(ask), cx.now.monotonic + limits::ASK_MS);
+        let question = Question::AcceptDirect {
+            peer,
+            node_id: node,
+        };
+        cx.effect(Effect::Ask {
+            ask,
+            node: cx.node,
+            question,
+        });
     }
 
     /// The app has decided.
     pub fn answered(&mut self, cx: &mut Context<'_>, ask: AskId, yes: bool) {
-        let Some(connection) = self.asks.remove(&ask) else { return };
+        let Some(connection) = self.asks.remove(&ask) else {
+            return;
+        };
         self.timers.disarm(&Timer::Ask(ask));
-        let Some(direct) = self.directs.get_mut(&connection) else { return };
-        let Some(link) = direct.link.and_then(|link| self.links.get_mut(&link)) else { return };
+        let Some(direct) = self.directs.get_mut(&connection) else {
+            return;
+        };
+        let Some(link) = direct.link.and_then(|link| self.links.get_mut(&link)) else {
+            return;
+        };
         if yes {
-            link.send(cx, Frame::DirectAccept { id: direct.remote, accepter: connection.0 });
+            link.send(
+                cx,
+                Frame::DirectAccept {
+                    id: direct.remote,
+                    accepter: connection.0,
+                },
+            );
             self.direct_is_open(cx, connection);
         } else {
             link.send(cx, Frame::DirectRefuse { id: direct.remote });
@@ -242,12 +298,17 @@ impl Graph {
 
     fn direct_is_open(&mut self, cx: &mut Context<'_>, connection: ConnectionId) {
         self.timers.disarm(&Timer::Direct(connection));
-        let Some(direct) = self.directs.get_mut(&connection) else { return };
+        let Some(direct) = self.directs.get_mut(&connection) else {
+            return;
+        };
         direct.progress = Progress::Open;
         direct.opened_at = cx.now.wall;
         let request = direct.request.take();
         self.direct_event(cx, connection, ConnectionStatus::Connected, None);
-        let info = self.directs.get(&connection).and_then(|d| self.direct_info(connection, d));
+        let info = self
+            .directs
+            .get(&connection)
+            .and_then(|d| self.direct_info(connection, d));
         if let (Some(request), Some(info)) = (request, info) {
             cx.answer(request, super::connected(info));
         }
@@ -255,7 +316,11 @@ impl Graph {
 
     /// The far side refuses.
     pub(super) fn direct_refused(&mut self, cx: &mut Context<'_>, id: LinkId, ours: ConnectionId) {
-        if self.directs.get(&ours).is_some_and(|d| d.link == Some(id) && !d.incoming) {
+        if self
+            .directs
+            .get(&ours)
+            .is_some_and(|d| d.link == Some(id) && !d.incoming)
+        {
             let error = Error::new(Code::ConnectionRefused)
                 .detail("the other side does not listen for direct connections, or said no");
             self.end_direct(cx, ours, Some(error));
@@ -280,7 +345,10 @@ impl Graph {
         cx: &mut Context<'_>,
         connection: ConnectionId,
     ) -> Result<(), Error> {
-        let known = self.directs.get(&connection).is_some_and(|d| d.progress != Progress::Deciding);
+        let known = self
+            .directs
+            .get(&connection)
+            .is_some_and(|d| d.progress != Progress::Deciding);
         if !known {
             return Err(Code::ConnectionNotFound.into());
         }
@@ -296,7 +364,9 @@ impl Graph {
         connection: ConnectionId,
         reason: Option<Error>,
     ) {
-        let Some(direct) = self.directs.get(&connection) else { return };
+        let Some(direct) = self.directs.get(&connection) else {
+            return;
+        };
         if direct.progress != Progress::Waiting
             && let Some(link) = direct.link.and_then(|link| self.links.get_mut(&link))
         {
@@ -307,7 +377,10 @@ impl Graph {
 
     pub(super) fn direct_timed_out(&mut self, cx: &mut Context<'_>, connection: ConnectionId) {
         let stage = match self.directs.get(&connection).and_then(|d| d.link) {
-            Some(link) => self.links.get(&link).map_or(Reached::Handshake, Link::reached),
+            Some(link) => self
+                .links
+                .get(&link)
+                .map_or(Reached::Handshake, Link::reached),
             None => Reached::Handshake,
         };
         let error = Error::new(Code::Timeout).at(stage);
@@ -321,7 +394,9 @@ impl Graph {
         connection: ConnectionId,
         reason: Option<Error>,
     ) {
-        let Some(direct) = self.directs.get(&connection) else { return };
+        let Some(direct) = self.directs.get(&connection) else {
+            return;
+        };
         let status = if direct.is_open() {
             ConnectionStatus::Disconnected
         } else {
@@ -332,7 +407,9 @@ impl Graph {
             self.direct_event(cx, connection, status, reason.clone());
         }
         self.timers.disarm(&Timer::Direct(connection));
-        let Some(mut direct) = self.directs.remove(&connection) else { return };
+        let Some(mut direct) = self.directs.remove(&connection) else {
+            return;
+        };
         let reason = reason.unwrap_or_else(|| {
             Error::new(Code::ConnectionFailed).detail("the direct connection was closed")
         });
@@ -347,7 +424,9 @@ impl Graph {
 
     /// Closes a link that was there for direct connections only and carries none any more.
     fn close_if_unneeded(&mut self, cx: &mut Context<'_>, link: Option<LinkId>) {
-        let Some(link) = link.and_then(|link| self.links.get(&link)) else { return };
+        let Some(link) = link.and_then(|link| self.links.get(&link)) else {
+            return;
+        };
         let id = link.id;
         let used = self.directs.values().any(|direct| direct.link == Some(id));
         if link.purpose == Purpose::Direct && link.initiator && !used {
@@ -363,7 +442,9 @@ impl Graph {
         status: ConnectionStatus,
         reason: Option<Error>,
     ) {
-        let Some(direct) = self.directs.get(&connection) else { return };
+        let Some(direct) = self.directs.get(&connection) else {
+            return;
+        };
         let change = ConnectionChange {
             status,
             connection,
@@ -374,7 +455,10 @@ impl Graph {
             incoming: direct.incoming,
             label: direct.label.clone(),
         };
-        cx.event(Event::DirectConnection { node: cx.node, change: Box::new(change) });
+        cx.event(Event::DirectConnection {
+            node: cx.node,
+            change: Box::new(change),
+        });
     }
 
     pub(super) fn direct_info(&self, id: ConnectionId, direct: &Direct) -> Option<ConnectionInfo> {

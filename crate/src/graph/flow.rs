@@ -73,7 +73,9 @@ impl Flow {
     /// Every call whose message was not taken.
     pub fn drain(&mut self) -> Vec<RequestId> {
         let on_the_way = self.in_flight.drain(..).map(|(request, _)| request);
-        on_the_way.chain(self.waiting.drain(..).map(|message| message.request)).collect()
+        on_the_way
+            .chain(self.waiting.drain(..).map(|message| message.request))
+            .collect()
     }
 
     /// A message came.
@@ -93,7 +95,9 @@ impl Flow {
     pub fn take(&mut self, messages: u32) -> u32 {
         let mut count = 0;
         while count < messages {
-            let Some(len) = self.untaken.pop_front() else { break };
+            let Some(len) = self.untaken.pop_front() else {
+                break;
+            };
             self.untaken_bytes -= len;
             count += 1;
         }
@@ -112,7 +116,11 @@ mod tests {
     use super::*;
 
     fn message(n: u64, len: usize) -> Outgoing {
-        Outgoing { request: RequestId(n), kind: String::new(), data: vec![0; len] }
+        Outgoing {
+            request: RequestId(n),
+            kind: String::new(),
+            data: vec![0; len],
+        }
     }
 
     #[test]

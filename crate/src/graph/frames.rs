@@ -20,14 +20,18 @@ impl Graph {
         id: LinkId,
         bytes: &[u8],
     ) {
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
         link.heard = cx.now.monotonic;
         let frames = match link.receive(bytes) {
             Received::Frames(frames) => frames,
             Received::Bad => return self.fault(cx, id, "it sent what no node of ours sends"),
         };
         for frame in frames {
-            let Some(link) = self.links.get(&id) else { return };
+            let Some(link) = self.links.get(&id) else {
+                return;
+            };
             match (frame, link.is_open()) {
                 (Frame::Confirm { counter, sealed }, false) => {
                     self.confirmed(cx, security, id, counter, &sealed);
@@ -47,7 +51,9 @@ impl Graph {
         id: LinkId,
         frame: Frame,
     ) {
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
         match frame {
             Frame::Confirm { .. } => {}
             Frame::Ping { token } => link.send(cx, Frame::Pong { token }),
@@ -78,7 +84,9 @@ impl Graph {
 
     /// The other end broke a rule: the link ends.
     fn fault(&mut self, cx: &mut Context<'_>, id: LinkId, why: &str) {
-        let error = Error::new(Code::ConnectionFailed).detail(why).at(Reached::Channel);
+        let error = Error::new(Code::ConnectionFailed)
+            .detail(why)
+            .at(Reached::Channel);
         self.close_link(cx, id, ByeReason::Fault, &error);
     }
 
@@ -93,7 +101,9 @@ impl Graph {
             ByeReason::Replaced => "a newer link replaced it",
             ByeReason::Fault => "the other side found a fault",
         };
-        let error = Error::new(Code::ConnectionFailed).detail(detail).at(Reached::Channel);
+        let error = Error::new(Code::ConnectionFailed)
+            .detail(detail)
+            .at(Reached::Channel);
         self.ended(cx, link, error);
     }
 
@@ -128,14 +138,21 @@ impl Graph {
     ) {
         for link in self.links.values_mut() {
             if link.is_neighbor() && Some(link.id) != except {
-                link.send(cx, Frame::Control { items: List::first(items.to_vec()) });
+                link.send(
+                    cx,
+                    Frame::Control {
+                        items: List::first(items.to_vec()),
+                    },
+                );
             }
         }
     }
 
     /// Asks a silent link for a sign of life, and drops it when none has come for long.
     pub(super) fn probe(&mut self, cx: &mut Context<'_>, id: LinkId) {
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
         if !matches!(link.stage, Stage::Open) {
             return;
         }
@@ -160,7 +177,11 @@ impl Graph {
             let token = link.probe.map_or(token, |(token, _)| token);
             link.send(cx, Frame::Ping { token });
         }
-        let next = if idle { limits::PROBE_REPEAT_MS } else { limits::PROBE_IDLE_MS - silent };
+        let next = if idle {
+            limits::PROBE_REPEAT_MS
+        } else {
+            limits::PROBE_IDLE_MS - silent
+        };
         self.timers.arm(Timer::Probe(id), now + next);
     }
 
@@ -181,8 +202,13 @@ impl Graph {
             self.pump(cx, link, Some(connection));
             return Ok(());
         }
-        let link = self.links.values_mut().find(|l| l.is_neighbor() && l.connection == Some(connection));
-        let Some(link) = link else { return Err(Code::ConnectionNotFound.into()) };
+        let link = self
+            .links
+            .values_mut()
+            .find(|l| l.is_neighbor() && l.connection == Some(connection));
+        let Some(link) = link else {
+            return Err(Code::ConnectionNotFound.into());
+        };
         link.flow.push(message);
         let id = link.id;
         self.pump(cx, id, None);
@@ -191,7 +217,9 @@ impl Graph {
 
     /// Sends what fits the window.
     pub(super) fn pump(&mut self, cx: &mut Context<'_>, id: LinkId, direct: Option<ConnectionId>) {
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
         let mut direct = match direct {
             Some(direct) => match self.directs.get_mut(&direct) {
                 Some(direct) => Some(direct),
@@ -205,7 +233,8 @@ impl Graph {
                 None => link.flow.next().map(|message| (0, message)),
             };
             let Some((to, message)) = next else { return };
-            let (Some(kind), Some(data)) = (Text::new(message.kind), Bytes::new(message.data)) else {
+            let (Some(kind), Some(data)) = (Text::new(message.kind), Bytes::new(message.data))
+            else {
                 continue;
             };
             link.send(cx, Frame::Data { to, kind, data });
@@ -213,8 +242,12 @@ impl Graph {
     }
 
     fn data(&mut self, cx: &mut Context<'_>, id: LinkId, to: u64, kind: String, data: Vec<u8>) {
-        let Some(link) = self.links.get_mut(&id) else { return };
-        let Some(from) = link.remote.peer() else { return };
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
+        let Some(from) = link.remote.peer() else {
+            return;
+        };
         let (connection, arrived) = if to == 0 {
             match link.connection.filter(|_| link.purpose != Purpose::Direct) {
                 Some(connection) => (connection, link.flow.arrived(data.len())),
@@ -222,7 +255,11 @@ impl Graph {
             }
         } else {
             let connection = ConnectionId(to);
-            match self.directs.get_mut(&connection).filter(|d| d.link == Some(id) && d.is_open()) {
+            match self
+                .directs
+                .get_mut(&connection)
+                .filter(|d| d.link == Some(id) && d.is_open())
+            {
                 Some(direct) => (connection, direct.flow.arrived(data.len())),
                 // Closed here while it was on its way.
                 None => return,
@@ -231,7 +268,13 @@ impl Graph {
         if arrived.is_err() {
             return self.fault(cx, id, "it sent more than was asked for");
         }
-        cx.event(Event::IncomingData { node: cx.node, connection, from, kind, data });
+        cx.event(Event::IncomingData {
+            node: cx.node,
+            connection,
+            from,
+            kind,
+            data,
+        });
     }
 
     /// The app took messages: tell the sender.
@@ -244,18 +287,32 @@ impl Graph {
         let (id, to, taken) = if let Some(direct) = self.directs.get_mut(&connection) {
             (direct.link, direct.remote, direct.flow.take(messages))
         } else {
-            let link = self.links.values_mut().find(|l| l.connection == Some(connection));
+            let link = self
+                .links
+                .values_mut()
+                .find(|l| l.connection == Some(connection));
             let link = link.ok_or_else(|| Error::new(Code::ConnectionNotFound))?;
             (Some(link.id), 0, link.flow.take(messages))
         };
-        if let Some(link) = id.and_then(|id| self.links.get_mut(&id)).filter(|_| taken > 0) {
-            link.send(cx, Frame::Taken { to, messages: taken });
+        if let Some(link) = id
+            .and_then(|id| self.links.get_mut(&id))
+            .filter(|_| taken > 0)
+        {
+            link.send(
+                cx,
+                Frame::Taken {
+                    to,
+                    messages: taken,
+                },
+            );
         }
         Ok(())
     }
 
     fn taken(&mut self, cx: &mut Context<'_>, id: LinkId, to: u64, messages: u32) {
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
         let direct = (to != 0).then_some(ConnectionId(to));
         let flow = match direct {
             None => &mut link.flow,

@@ -5,8 +5,8 @@ use super::link::{Answering, Caller, Link, Remote, Stage};
 use super::security::Security;
 use super::session::Session;
 use super::{Graph, News, Timer};
-use crate::crypto::noise::{self, Keys, Terms};
 use crate::crypto::node_of;
+use crate::crypto::noise::{self, Keys, Terms};
 use crate::engine::context::Context;
 use crate::engine::effect::{Effect, Role};
 use crate::engine::event::{ConnectionChange, ConnectionStatus, Event};
@@ -16,7 +16,8 @@ use crate::names::{Attempt, LinkId, NodeAddress, NodeId, SessionKey, Tag};
 use crate::wire::codec::{Bytes, List, Wire as _};
 use crate::wire::description::{Description, Line};
 use crate::wire::link::{
-    ByeReason, Frame, Hello, Proof, Purpose, Reply, SessionBytes, Signal, SignalBody, Summary, Trickle,
+    ByeReason, Frame, Hello, Proof, Purpose, Reply, SessionBytes, Signal, SignalBody, Summary,
+    Trickle,
 };
 
 /// Signals that came before message 2, at most.
@@ -39,7 +40,11 @@ pub struct Knock<'a> {
 /// Seals something for beside the channel.
 pub fn seal(keys: &mut Keys, attempt: Attempt, trickle: &Trickle) -> Option<Signal> {
     let (counter, sealed) = keys.seal(&trickle.to_bytes())?;
-    Some(Signal(SignalBody::Sealed { attempt, counter, sealed: Bytes::new(sealed)? }))
+    Some(Signal(SignalBody::Sealed {
+        attempt,
+        counter,
+        sealed: Bytes::new(sealed)?,
+    }))
 }
 
 impl Graph {
@@ -57,7 +62,11 @@ impl Graph {
         let id = cx.ids.link();
         let node = node_of(cx.crypto, address.session);
         let knows = session.is_some();
-        let remote = Remote { address, node, session };
+        let remote = Remote {
+            address,
+            node,
+            session,
+        };
         let mut link = Link::new(id, remote, purpose, Stage::Describing, cx.now.monotonic);
         link.caller = caller;
         link.connection = caller.map(|caller| caller.connection);
@@ -99,7 +108,9 @@ impl Graph {
         id: LinkId,
         offer: Option<Description>,
     ) {
-        let Some(link) = self.links.get(&id) else { return };
+        let Some(link) = self.links.get(&id) else {
+            return;
+        };
         let Some(psk) = security.psk(link.purpose) else {
             return self.fail(cx, id, Code::GroupNotReady.into());
         };
@@ -114,7 +125,10 @@ impl Graph {
             summary: Summary::default(),
             offer,
         };
-        let terms = Terms { prologue: &prologue, psk: &psk.secret };
+        let terms = Terms {
+            prologue: &prologue,
+            psk: &psk.secret,
+        };
         let remote = link.remote.key().0;
         let first = noise::initiate(
             cx.crypto,
@@ -131,14 +145,17 @@ impl Graph {
         let Some((initiator, attempt, noise)) = signal else {
             return self.fail(cx, id, Code::ConnectionNotAuthenticated.into());
         };
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
         let body = SignalBody::Initiate {
             purpose: link.purpose,
             knows_session: link.remote.session.is_some(),
             psk_id: psk.id,
             noise,
         };
-        self.signals.push_back((link.remote.address.clone(), Signal(body)));
+        self.signals
+            .push_back((link.remote.address.clone(), Signal(body)));
         link.attempt = attempt;
         link.stage = Stage::Asked(Box::new(initiator));
         self.attempts.insert(attempt, id);
@@ -152,7 +169,9 @@ impl Graph {
         id: LinkId,
         sdp: &str,
     ) {
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
         let offer = match &link.stage {
             Stage::Describing => true,
             Stage::Answering(_) => link.remote_fingerprint.is_none(),
@@ -189,20 +208,36 @@ impl Graph {
         url: &str,
         knock: &Knock<'_>,
     ) {
-        let Some(attempt) = knock.noise.first_chunk::<8>().copied() else { return };
+        let Some(attempt) = knock.noise.first_chunk::<8>().copied() else {
+            return;
+        };
         if self.seen_set.contains(&attempt) {
             return;
         }
-        let Some(secret) = security.psk_named(&knock.psk_id, knock.purpose) else { return };
-        let session_hash =
-            if knock.knows_session { self.own.session.hash(cx.crypto) } else { [0; 64] };
+        let Some(secret) = security.psk_named(&knock.psk_id, knock.purpose) else {
+            return;
+        };
+        let session_hash = if knock.knows_session {
+            self.own.session.hash(cx.crypto)
+        } else {
+            [0; 64]
+        };
         let prologue = self.prologue(knock.purpose, &knock.psk_id, &session_hash);
-        let terms = Terms { prologue: &prologue, psk: &secret };
+        let terms = Terms {
+            prologue: &prologue,
+            psk: &secret,
+        };
         let read = noise::respond(cx.crypto, cx.random, &self.own.secret, &terms, knock.noise);
-        let Some((payload, responder)) = read else { return };
+        let Some((payload, responder)) = read else {
+            return;
+        };
         self.remember(attempt);
-        let Ok(hello) = Hello::from_bytes(&payload) else { return };
-        let Ok(session) = Session::from_bytes(&hello.session) else { return };
+        let Ok(hello) = Hello::from_bytes(&payload) else {
+            return;
+        };
+        let Ok(session) = Session::from_bytes(&hello.session) else {
+            return;
+        };
         let address = NodeAddress {
             rendezvous: vec![url.to_owned()],
             tags: vec![from],
@@ -214,7 +249,16 @@ impl Graph {
             Ok(grant) => grant,
             Err(error) => return self.refuse(cx, address, attempt, responder, &error),
         };
-        self.open_answer(cx, address, session, knock.purpose, attempt, responder, grant, hello.offer);
+        self.open_answer(
+            cx,
+            address,
+            session,
+            knock.purpose,
+            attempt,
+            responder,
+            grant,
+            hello.offer,
+        );
     }
 
     /// Decides about somebody who knocks: what it gets, or why not.
@@ -263,16 +307,24 @@ impl Graph {
             .map(|link| (link.id, link.is_open()))
             .collect();
         // An attempt whose message 1 has not left yet yields to one that has arrived.
-        let glare = self.links.values().any(|link| {
-            link.remote.node == node && matches!(link.stage, Stage::Asked(_))
-        });
+        let glare = self
+            .links
+            .values()
+            .any(|link| link.remote.node == node && matches!(link.stage, Stage::Asked(_)));
         if glare && self.own.node < node {
             return Err(Error::new(Code::AlreadyExists).detail("both sides dialed at once"));
         }
         if ours.is_empty() {
-            let half_open =
-                self.links.values().filter(|l| !l.initiator && !l.is_open()).count();
-            let neighbors = self.links.values().filter(|l| l.purpose != Purpose::Direct).count();
+            let half_open = self
+                .links
+                .values()
+                .filter(|l| !l.initiator && !l.is_open())
+                .count();
+            let neighbors = self
+                .links
+                .values()
+                .filter(|l| l.purpose != Purpose::Direct)
+                .count();
             let full = match purpose {
                 Purpose::Direct => self.links.len() >= limits::PEER_CONNECTIONS,
                 _ => neighbors >= limits::NEIGHBORS,
@@ -286,9 +338,11 @@ impl Graph {
                 let error = Error::new(Code::ConnectionFailed).detail("a newer link replaced it");
                 self.close_link(cx, id, ByeReason::Replaced, &error);
             } else {
-                self.superseded.extend(self.links.get(&id).and_then(|link| {
-                    link.caller.map(|caller| (node, caller))
-                }));
+                self.superseded.extend(
+                    self.links
+                        .get(&id)
+                        .and_then(|link| link.caller.map(|caller| (node, caller))),
+                );
                 self.drop_quietly(cx, id);
             }
         }
@@ -335,7 +389,10 @@ impl Graph {
         reply: &Reply,
     ) -> Option<Keys> {
         let (message, keys) = responder.answer(&reply.to_bytes())?;
-        let body = SignalBody::Answer { attempt, noise: Bytes::new(message)? };
+        let body = SignalBody::Answer {
+            attempt,
+            noise: Bytes::new(message)?,
+        };
         self.signals.push_back((address, Signal(body)));
         Some(keys)
     }
@@ -354,8 +411,16 @@ impl Graph {
     ) {
         let id = cx.ids.link();
         let node = session.node(cx.crypto);
-        let remote = Remote { address, node, session: Some(session) };
-        let answering = Answering { responder, grant, attempt };
+        let remote = Remote {
+            address,
+            node,
+            session: Some(session),
+        };
+        let answering = Answering {
+            responder,
+            grant,
+            attempt,
+        };
         let stage = Stage::Answering(Box::new(answering));
         let mut link = Link::new(id, remote, purpose, stage, cx.now.monotonic);
         link.initiator = false;
@@ -369,7 +434,9 @@ impl Graph {
         let role = match offer {
             Some(offer) => {
                 link.remote_fingerprint = Some(offer.fingerprint);
-                Role::Answer { remote: offer.to_sdp() }
+                Role::Answer {
+                    remote: offer.to_sdp(),
+                }
             }
             None => Role::Offer,
         };
@@ -400,9 +467,15 @@ impl Graph {
             description,
         };
         let keys = self.answer_with(address, answering.attempt, answering.responder, &reply);
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
         link.keys = keys;
-        link.stage = if offered { Stage::Offered } else { Stage::Opening };
+        link.stage = if offered {
+            Stage::Offered
+        } else {
+            Stage::Opening
+        };
         self.flush_candidates(id);
         self.expect(cx.now, id, limits::CHANNEL_TIMEOUT_MS);
     }
@@ -415,8 +488,12 @@ impl Graph {
         id: LinkId,
         noise: &[u8],
     ) {
-        let Some(link) = self.links.get_mut(&id) else { return };
-        let Stage::Asked(initiator) = &mut link.stage else { return };
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
+        let Stage::Asked(initiator) = &mut link.stage else {
+            return;
+        };
         let Some((payload, keys)) = initiator.finish(noise) else {
             // Somebody on the way may have made it up: the true answer may still come.
             link.tampered = true;
@@ -425,18 +502,26 @@ impl Graph {
         link.keys = Some(keys);
         link.stage = Stage::Opening;
         match Reply::from_bytes(&payload) {
-            Ok(Reply::Refuse { code, time_ms, alternatives }) => {
+            Ok(Reply::Refuse {
+                code,
+                time_ms,
+                alternatives,
+            }) => {
                 let offset = i64::try_from(cx.now.wall)
                     .unwrap_or(0)
                     .saturating_sub(i64::try_from(time_ms).unwrap_or(0));
                 self.refused(cx, security, id, code, offset, alternatives.into_vec());
             }
-            Ok(Reply::Accept { session, proof, grant, description, .. }) => {
+            Ok(Reply::Accept {
+                session,
+                proof,
+                grant,
+                description,
+                ..
+            }) => {
                 let accepted = Session::from_bytes(&session)
                     .map_err(|_| Error::new(Code::ConnectionNotAuthenticated))
-                    .and_then(|session| {
-                        self.accepted(cx, security, id, session, &proof, &grant)
-                    });
+                    .and_then(|session| self.accepted(cx, security, id, session, &proof, &grant));
                 match accepted {
                     Ok(()) => self.describe_remote(cx, id, &description),
                     Err(error) => self.fail(cx, id, error),
@@ -456,13 +541,16 @@ impl Graph {
         proof: &[u8],
         grant: &[u8],
     ) -> Result<(), Error> {
-        let Some(link) = self.links.get_mut(&id) else { return Ok(()) };
+        let Some(link) = self.links.get_mut(&id) else {
+            return Ok(());
+        };
         let wanted = link.caller.and_then(|caller| caller.peer);
         if session.body.key != link.remote.key()
             || wanted.is_some_and(|peer| peer != session.body.peer)
         {
-            return Err(Error::new(Code::ConnectionNotAuthenticated)
-                .detail("somebody else answered"));
+            return Err(
+                Error::new(Code::ConnectionNotAuthenticated).detail("somebody else answered")
+            );
         }
         let purpose = link.purpose;
         let clock = security.clock(cx.now);
@@ -481,7 +569,9 @@ impl Graph {
 
     /// Takes the description in message 2: the answer to our offer, or an offer.
     fn describe_remote(&mut self, cx: &mut Context<'_>, id: LinkId, description: &Description) {
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
         if description.offer == link.with_driver {
             return self.fail(cx, id, Code::ConnectionNotAuthenticated.into());
         }
@@ -494,7 +584,9 @@ impl Graph {
         } else {
             cx.effect(Effect::AnswerLink { link: id, remote });
         }
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
         link.described(cx, description);
         let early = core::mem::take(&mut link.early);
         if !description.offer {
@@ -521,7 +613,9 @@ impl Graph {
         if code == Code::ClockSkew {
             evidence.clock_offset_ms = Some(security.clock(cx.now).offset_ms.unwrap_or(offset_ms));
         }
-        let error = Error::new(code).detail("the other side refused").evidence(evidence);
+        let error = Error::new(code)
+            .detail("the other side refused")
+            .evidence(evidence);
         let caller = self.links.get(&id).and_then(|link| link.caller);
         let next = caller.filter(|c| c.peer.is_none() && code == Code::ConnectionRefused);
         let other = alternatives.into_iter().find(|address| {
@@ -532,10 +626,15 @@ impl Graph {
             return self.fail(cx, id, error);
         };
         // A referral: the app sees the hop, its call goes on with the next attempt.
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
         link.caller = None;
         link.connection = None;
-        let next = Caller { connection: cx.ids.connection(), ..caller };
+        let next = Caller {
+            connection: cx.ids.connection(),
+            ..caller
+        };
         let change = ConnectionChange {
             status: ConnectionStatus::Failed,
             connection: caller.connection,
@@ -546,15 +645,22 @@ impl Graph {
             incoming: false,
             label: String::new(),
         };
-        cx.event(Event::NeighborConnection { node: cx.node, change: Box::new(change) });
+        cx.event(Event::NeighborConnection {
+            node: cx.node,
+            change: Box::new(change),
+        });
         self.fail(cx, id, error);
         self.dial(cx, security, address, None, Purpose::Neighbor, Some(next));
     }
 
     /// The driver found a candidate.
     pub(super) fn candidate(&mut self, _cx: &mut Context<'_>, id: LinkId, candidate: &str) {
-        let Some(link) = self.links.get_mut(&id) else { return };
-        let Some(line) = Line::new(candidate) else { return };
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
+        let Some(line) = Line::new(candidate) else {
+            return;
+        };
         if link.candidates_out.len() < CANDIDATES {
             link.candidates_out.push(line);
         }
@@ -563,7 +669,9 @@ impl Graph {
 
     /// Sends candidates, once there are keys and the other end has our description.
     fn flush_candidates(&mut self, id: LinkId) {
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
         if link.keys.is_none() || matches!(link.stage, Stage::Replying) {
             return;
         }
@@ -573,41 +681,63 @@ impl Graph {
     }
 
     fn trickle(&mut self, id: LinkId, trickle: &Trickle) {
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
         let attempt = link.attempt;
-        let signal = link.keys.as_mut().and_then(|keys| seal(keys, attempt, trickle));
-        self.signals.extend(signal.map(|signal| (link.remote.address.clone(), signal)));
+        let signal = link
+            .keys
+            .as_mut()
+            .and_then(|keys| seal(keys, attempt, trickle));
+        self.signals
+            .extend(signal.map(|signal| (link.remote.address.clone(), signal)));
     }
 
     /// Something sealed came beside the channel.
     pub(super) fn sealed(&mut self, cx: &mut Context<'_>, id: LinkId, counter: u64, sealed: &[u8]) {
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
         let Some(keys) = link.keys.as_mut() else {
             if link.early.len() < EARLY_SIGNALS {
                 link.early.push((counter, sealed.to_vec()));
             }
             return;
         };
-        let Some(plain) = keys.open(counter, sealed) else { return };
+        let Some(plain) = keys.open(counter, sealed) else {
+            return;
+        };
         match Trickle::from_bytes(&plain) {
             Ok(Trickle::Candidate { candidate }) => {
                 let waits = link.remote_fingerprint.is_none();
                 if !waits {
                     let candidate = candidate.as_str().to_owned();
-                    cx.effect(Effect::AddCandidate { link: id, candidate });
+                    cx.effect(Effect::AddCandidate {
+                        link: id,
+                        candidate,
+                    });
                 } else if link.candidates_in.len() < CANDIDATES {
                     link.candidates_in.push(candidate);
                 }
             }
             Ok(Trickle::Answer { description }) if matches!(link.stage, Stage::Offered) => {
                 link.stage = Stage::Opening;
-                cx.effect(Effect::AnswerLink { link: id, remote: description.to_sdp() });
+                cx.effect(Effect::AnswerLink {
+                    link: id,
+                    remote: description.to_sdp(),
+                });
                 link.described(cx, &description);
             }
             Ok(Trickle::Abandon { code }) => {
                 let code = Code::from_number(code).unwrap_or(Code::ConnectionFailed);
-                let code = if code == Code::Aborted { Code::ConnectionFailed } else { code };
-                let error = Error::new(code).detail("the other side gave up").at(link.reached());
+                let code = if code == Code::Aborted {
+                    Code::ConnectionFailed
+                } else {
+                    code
+                };
+                let error = Error::new(code)
+                    .detail("the other side gave up")
+                    .at(link.reached());
                 self.fail(cx, id, error);
             }
             _ => {}
@@ -616,13 +746,18 @@ impl Graph {
 
     /// The channels are open: say who we are.
     pub(super) fn link_opened(&mut self, cx: &mut Context<'_>, id: LinkId) {
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
         if !matches!(link.stage, Stage::Opening) {
             return;
         }
         link.stage = Stage::Confirming;
         link.send_confirm(cx);
-        self.timers.arm(Timer::Confirm(id), cx.now.monotonic + limits::CONFIRM_REPEAT_MS);
+        self.timers.arm(
+            Timer::Confirm(id),
+            cx.now.monotonic + limits::CONFIRM_REPEAT_MS,
+        );
     }
 
     /// The first frame came.
@@ -634,7 +769,9 @@ impl Graph {
         counter: u64,
         sealed: &[u8],
     ) {
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
         if !matches!(link.stage, Stage::Opening | Stage::Confirming) {
             return;
         }
@@ -649,14 +786,19 @@ impl Graph {
         link.stage = Stage::Open;
         link.opened_at = cx.now.wall;
         self.timers.disarm(&Timer::Link(id));
-        self.timers.arm(Timer::Confirm(id), cx.now.monotonic + limits::CONFIRM_REPEAT_MS);
+        self.timers.arm(
+            Timer::Confirm(id),
+            cx.now.monotonic + limits::CONFIRM_REPEAT_MS,
+        );
         self.link_is_open(cx, security, id);
     }
 
     /// Everything that waited for a link goes on.
     fn link_is_open(&mut self, cx: &mut Context<'_>, security: &mut dyn Security, id: LinkId) {
         self.probe(cx, id);
-        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
         let node = link.remote.node;
         let neighbor = link.purpose != Purpose::Direct;
         if neighbor {
@@ -671,11 +813,26 @@ impl Graph {
                 incoming: !link.initiator,
                 label: String::new(),
             };
-            cx.event(Event::NeighborConnection { node: cx.node, change: Box::new(change) });
-            let mut items = security.control().into_iter().filter_map(Bytes::new).peekable();
+            cx.event(Event::NeighborConnection {
+                node: cx.node,
+                change: Box::new(change),
+            });
+            let mut items = security
+                .control()
+                .into_iter()
+                .filter_map(Bytes::new)
+                .peekable();
             while items.peek().is_some() {
-                let some: Vec<_> = items.by_ref().take(limits::CONTROL_ITEMS_PER_FRAME).collect();
-                link.send(cx, Frame::Control { items: List::first(some) });
+                let some: Vec<_> = items
+                    .by_ref()
+                    .take(limits::CONTROL_ITEMS_PER_FRAME)
+                    .collect();
+                link.send(
+                    cx,
+                    Frame::Control {
+                        items: List::first(some),
+                    },
+                );
             }
             link.send(cx, Frame::ControlEnd {});
             self.news.push_back(News::Linked);

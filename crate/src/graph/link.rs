@@ -10,7 +10,9 @@ use crate::engine::effect::Effect;
 use crate::engine::event::Path;
 use crate::engine::input::Channel;
 use crate::error::Stage as Reached;
-use crate::names::{Attempt, ConnectionId, LinkId, NodeAddress, NodeId, PeerId, RequestId, SessionKey};
+use crate::names::{
+    Attempt, ConnectionId, LinkId, NodeAddress, NodeId, PeerId, RequestId, SessionKey,
+};
 use crate::time::Millis;
 use crate::wire::codec::{Bytes, Wire as _};
 use crate::wire::description::{Description, Line};
@@ -227,14 +229,19 @@ impl Link {
     /// Sends the first frame, or sends it again until it was heard.
     pub fn send_confirm(&mut self, cx: &mut Context<'_>) {
         if self.confirm.is_none() {
-            let (Some(keys), Some(local), Some(remote)) =
-                (self.keys.as_mut(), self.local_fingerprint, self.remote_fingerprint)
-            else {
+            let (Some(keys), Some(local), Some(remote)) = (
+                self.keys.as_mut(),
+                self.local_fingerprint,
+                self.remote_fingerprint,
+            ) else {
                 return;
             };
             let body = confirm_body(&keys.hash, &local, &remote);
             self.confirm = keys.seal(&body).and_then(|(counter, sealed)| {
-                Some(Frame::Confirm { counter, sealed: Bytes::new(sealed)? })
+                Some(Frame::Confirm {
+                    counter,
+                    sealed: Bytes::new(sealed)?,
+                })
             });
             self.next_out = 1;
         }
@@ -245,23 +252,32 @@ impl Link {
 
     /// Whether a Confirm is of the handshake we made, with the certificates we were told.
     pub fn confirms(&mut self, counter: u64, sealed: &[u8]) -> bool {
-        let (Some(keys), Some(local), Some(remote)) =
-            (self.keys.as_mut(), self.local_fingerprint, self.remote_fingerprint)
-        else {
+        let (Some(keys), Some(local), Some(remote)) = (
+            self.keys.as_mut(),
+            self.local_fingerprint,
+            self.remote_fingerprint,
+        ) else {
             return false;
         };
         let expected = confirm_body(&keys.hash, &remote, &local);
-        keys.open(counter, sealed).is_some_and(|body| body == expected)
+        keys.open(counter, sealed)
+            .is_some_and(|body| body == expected)
     }
 
     fn transmit(&self, cx: &mut Context<'_>, sequence: u64, frame: Frame) {
         let bytes = Packet { sequence, frame }.to_bytes();
-        cx.effect(Effect::Transmit { link: self.id, channel: Channel::Reliable, bytes });
+        cx.effect(Effect::Transmit {
+            link: self.id,
+            channel: Channel::Reliable,
+            bytes,
+        });
     }
 
     /// Puts what came in order.
     pub fn receive(&mut self, bytes: &[u8]) -> Received {
-        let Ok(packet) = Packet::from_bytes(bytes) else { return Received::Bad };
+        let Ok(packet) = Packet::from_bytes(bytes) else {
+            return Received::Bad;
+        };
         if packet.sequence < self.next_in {
             // A first frame said again.
             return Received::Frames(Vec::new());

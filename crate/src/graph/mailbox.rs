@@ -33,7 +33,10 @@ impl ServerUrl {
                 "the rendezvous server {text:?}: {why}; write for example wss://example.org"
             ))
         };
-        let (scheme, rest) = text.trim().split_once("://").ok_or_else(|| wrong("no scheme"))?;
+        let (scheme, rest) = text
+            .trim()
+            .split_once("://")
+            .ok_or_else(|| wrong("no scheme"))?;
         let (scheme, own_port) = match scheme.to_ascii_lowercase().as_str() {
             "ws" | "http" => ("ws", "80"),
             "wss" | "https" => ("wss", "443"),
@@ -42,13 +45,20 @@ impl ServerUrl {
         let rest = rest.split(['?', '#']).next().unwrap_or_default();
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
         let host = host.to_ascii_lowercase();
-        let plain = host.chars().all(|c| c.is_ascii_alphanumeric() || "-._:[]".contains(c));
+        let plain = host
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-._:[]".contains(c));
         if host.is_empty() || !plain || path.chars().any(|c| c.is_control() || c == ' ') {
             return Err(wrong("the host is missing or has odd characters"));
         }
-        let origin = host.strip_suffix(&format!(":{own_port}")).unwrap_or(&host).to_owned();
+        let origin = host
+            .strip_suffix(&format!(":{own_port}"))
+            .unwrap_or(&host)
+            .to_owned();
         let path = path.trim_end_matches('/');
-        let path = path.strip_suffix(PATH.trim_start_matches('/')).unwrap_or(path);
+        let path = path
+            .strip_suffix(PATH.trim_start_matches('/'))
+            .unwrap_or(path);
         let path = path.trim_end_matches('/');
         let slash = if path.is_empty() { "" } else { "/" };
         let base = format!("{scheme}://{origin}{slash}{path}");
@@ -126,7 +136,10 @@ impl Mailbox {
     #[must_use]
     pub fn new(servers: Vec<ServerUrl>, random: &mut Random) -> Self {
         Self {
-            servers: servers.into_iter().map(|url| (url, random.bytes())).collect(),
+            servers: servers
+                .into_iter()
+                .map(|url| (url, random.bytes()))
+                .collect(),
             current: 0,
             state: State::Idle,
             tries: 0,
@@ -177,13 +190,17 @@ impl Mailbox {
     /// The current server as invitations name it.
     #[must_use]
     pub fn base(&self) -> &str {
-        self.servers.get(self.current).map_or("", |(url, _)| url.base.as_str())
+        self.servers
+            .get(self.current)
+            .map_or("", |(url, _)| url.base.as_str())
     }
 
     /// The current server's host and port.
     #[must_use]
     pub fn origin(&self) -> &str {
-        self.servers.get(self.current).map_or("", |(url, _)| url.origin.as_str())
+        self.servers
+            .get(self.current)
+            .map_or("", |(url, _)| url.origin.as_str())
     }
 
     /// To be signed in Join and Resolve.
@@ -207,7 +224,8 @@ impl Mailbox {
     /// The server's wall clock now.
     #[must_use]
     pub fn server_time(&self, now: Now) -> Millis {
-        now.wall.saturating_add_signed(self.offset_ms.unwrap_or(0).saturating_neg())
+        now.wall
+            .saturating_add_signed(self.offset_ms.unwrap_or(0).saturating_neg())
     }
 
     /// Where we are reached, while a server has welcomed us.
@@ -251,7 +269,10 @@ impl Mailbox {
     /// Sends a message, if a server has welcomed us.
     pub fn send(&self, cx: &mut Context<'_>, message: &ClientMessage) {
         if let State::Ready(socket) = self.state {
-            cx.effect(Effect::SendSocket { socket, bytes: message.to_bytes() });
+            cx.effect(Effect::SendSocket {
+                socket,
+                bytes: message.to_bytes(),
+            });
         }
     }
 
@@ -275,8 +296,14 @@ impl Mailbox {
         match (input, &self.state) {
             (Input::SocketOpened { socket }, State::Opening(_)) => {
                 self.state = State::Greeting(socket);
-                let hello = ClientMessage::Hello { version: RENDEZVOUS_VERSION, features: 0 };
-                cx.effect(Effect::SendSocket { socket, bytes: hello.to_bytes() });
+                let hello = ClientMessage::Hello {
+                    version: RENDEZVOUS_VERSION,
+                    features: 0,
+                };
+                cx.effect(Effect::SendSocket {
+                    socket,
+                    bytes: hello.to_bytes(),
+                });
             }
             (Input::SocketReceived { socket, bytes }, _) => {
                 // A server that says what no version of the protocol has is left.
@@ -304,7 +331,8 @@ impl Mailbox {
         let socket = cx.ids.socket();
         let url = format!("{}{PATH}", self.base());
         self.state = State::Opening(socket);
-        self.timers.arm(Timer::Welcome, cx.now.monotonic + limits::SOCKET_TIMEOUT_MS);
+        self.timers
+            .arm(Timer::Welcome, cx.now.monotonic + limits::SOCKET_TIMEOUT_MS);
         cx.effect(Effect::OpenSocket { socket, url });
     }
 
@@ -334,9 +362,12 @@ impl Mailbox {
 
     fn message(&mut self, cx: &mut Context<'_>, socket: SocketId, message: ServerMessage) {
         match message {
-            ServerMessage::Welcome { challenge, time_ms, ice, .. }
-                if matches!(self.state, State::Greeting(_)) =>
-            {
+            ServerMessage::Welcome {
+                challenge,
+                time_ms,
+                ice,
+                ..
+            } if matches!(self.state, State::Greeting(_)) => {
                 self.state = State::Ready(socket);
                 self.tries = 0;
                 self.timers.disarm(&Timer::Welcome);
@@ -379,17 +410,33 @@ mod tests {
     #[test]
     fn servers_are_named_as_people_write_them() {
         for (text, base, origin) in [
-            ("http://127.0.0.1:8080/", "ws://127.0.0.1:8080", "127.0.0.1:8080"),
+            (
+                "http://127.0.0.1:8080/",
+                "ws://127.0.0.1:8080",
+                "127.0.0.1:8080",
+            ),
             ("https://Example.org", "wss://example.org", "example.org"),
-            ("wss://example.org:443/peer-group/1", "wss://example.org", "example.org"),
+            (
+                "wss://example.org:443/peer-group/1",
+                "wss://example.org",
+                "example.org",
+            ),
             ("ws://[::1]:99/a/b/?q#f", "ws://[::1]:99/a/b", "[::1]:99"),
         ] {
             let url = ServerUrl::parse(text).unwrap();
-            assert_eq!((url.base.as_str(), url.origin.as_str()), (base, origin), "{text}");
+            assert_eq!(
+                (url.base.as_str(), url.origin.as_str()),
+                (base, origin),
+                "{text}"
+            );
             assert_eq!(ServerUrl::parse(&url.base), Ok(url));
         }
         for text in ["example.org", "ftp://x", "ws://", "ws://a b", "ws://x\u{7}"] {
-            assert_eq!(ServerUrl::parse(text).unwrap_err().code, Code::InvalidArgument, "{text}");
+            assert_eq!(
+                ServerUrl::parse(text).unwrap_err().code,
+                Code::InvalidArgument,
+                "{text}"
+            );
         }
     }
 }

@@ -59,26 +59,34 @@ impl Overlay {
 
     /// Forgets the node that was reached under a tag.
     pub fn forget_tag(&mut self, tag: Tag) {
-        self.known.retain(|_, known| !known.address.tags.contains(&tag));
+        self.known
+            .retain(|_, known| !known.address.tags.contains(&tag));
     }
 
     /// Where a node is reached, and its session.
     #[must_use]
     pub fn known(&self, node: NodeId) -> Option<(NodeAddress, Option<Session>)> {
-        self.known.get(&node).map(|known| (known.address.clone(), known.session.clone()))
+        self.known
+            .get(&node)
+            .map(|known| (known.address.clone(), known.session.clone()))
     }
 
     /// The nodes of an identity, with the begin of their sessions.
     pub fn nodes_of(&self, peer: PeerId) -> impl Iterator<Item = (Seconds, NodeId)> {
         self.known.iter().filter_map(move |(node, known)| {
-            let session = known.session.as_ref().filter(|session| session.body.peer == peer)?;
+            let session = known
+                .session
+                .as_ref()
+                .filter(|session| session.body.peer == peer)?;
             Some((session.body.from, *node))
         })
     }
 
     /// A dial of a node failed: wait longer each time, then forget it until it is seen again.
     pub fn dial_failed(&mut self, cx: &mut Context<'_>, node: NodeId, code: Code) {
-        let Some(known) = self.known.get_mut(&node) else { return };
+        let Some(known) = self.known.get_mut(&node) else {
+            return;
+        };
         known.failures += 1;
         if is_final(code) {
             known.next_dial = cx.now.monotonic + limits::REDIAL_MAX_MS;
@@ -107,12 +115,7 @@ impl Overlay {
 
 impl Graph {
     /// Notes a node that was found; it is dialed when the graph needs it.
-    pub fn learn(
-        &mut self,
-        cx: &mut Context<'_>,
-        address: NodeAddress,
-        session: Option<Session>,
-    ) {
+    pub fn learn(&mut self, cx: &mut Context<'_>, address: NodeAddress, session: Option<Session>) {
         let node = crate::crypto::node_of(cx.crypto, address.session);
         if node == self.own.node {
             return;
@@ -128,12 +131,21 @@ impl Graph {
             }
             None => {
                 if self.overlay.known.len() >= limits::KNOWN_NODES {
-                    let oldest =
-                        self.overlay.known.iter().min_by_key(|(_, k)| k.learned).map(|(n, _)| *n);
+                    let oldest = self
+                        .overlay
+                        .known
+                        .iter()
+                        .min_by_key(|(_, k)| k.learned)
+                        .map(|(n, _)| *n);
                     oldest.map(|node| self.overlay.known.remove(&node));
                 }
-                let known =
-                    Known { address, session, next_dial: now, failures: 0, learned: now };
+                let known = Known {
+                    address,
+                    session,
+                    next_dial: now,
+                    failures: 0,
+                    learned: now,
+                };
                 self.overlay.known.insert(node, known);
             }
         }
@@ -144,7 +156,9 @@ impl Graph {
     #[must_use]
     pub fn is_trying(&self, now: Millis) -> bool {
         self.links.values().any(|link| !link.is_open())
-            || self.wanted().any(|(_, due)| due < now + limits::REDIAL_MAX_MS / 2)
+            || self
+                .wanted()
+                .any(|(_, due)| due < now + limits::REDIAL_MAX_MS / 2)
     }
 
     /// Arms the timer of the next dial.
@@ -152,8 +166,12 @@ impl Graph {
         let wanted = self.wanted();
         match wanted.map(|(_, due)| due).min() {
             Some(due) => {
-                let spaced = self.overlay.last_dial.map_or(0, |at| at + limits::DIAL_SPACING_MS);
-                self.timers.arm(Timer::Dial, due.max(spaced).max(cx.now.monotonic));
+                let spaced = self
+                    .overlay
+                    .last_dial
+                    .map_or(0, |at| at + limits::DIAL_SPACING_MS);
+                self.timers
+                    .arm(Timer::Dial, due.max(spaced).max(cx.now.monotonic));
             }
             None => self.timers.disarm(&Timer::Dial),
         }
@@ -162,15 +180,26 @@ impl Graph {
     /// Nodes to dial and when, if more neighbors are wanted.
     fn wanted(&self) -> impl Iterator<Item = (NodeId, Millis)> {
         let linked = |node: NodeId| self.links.values().any(|l| l.remote.node == node);
-        let neighbors =
-            self.links.values().filter(|link| link.purpose != Purpose::Direct).count();
-        let unlinked = self.overlay.known.keys().filter(|node| !linked(**node)).count();
+        let neighbors = self
+            .links
+            .values()
+            .filter(|link| link.purpose != Purpose::Direct)
+            .count();
+        let unlinked = self
+            .overlay
+            .known
+            .keys()
+            .filter(|node| !linked(**node))
+            .count();
         let full_mesh = neighbors + unlinked < limits::FULL_MESH_NODES;
-        let room = if full_mesh { limits::NEIGHBORS } else { NEIGHBORS_WANTED };
+        let room = if full_mesh {
+            limits::NEIGHBORS
+        } else {
+            NEIGHBORS_WANTED
+        };
         // A newcomer asks one member after the other, so that one use admits it.
         let knocking = self.newcomer && !self.links.is_empty();
-        let more =
-            neighbors < room && self.links.len() < limits::PEER_CONNECTIONS && !knocking;
+        let more = neighbors < room && self.links.len() < limits::PEER_CONNECTIONS && !knocking;
         self.overlay
             .known
             .iter()
@@ -181,12 +210,19 @@ impl Graph {
     /// Dials the node that is due.
     pub(super) fn maintain(&mut self, cx: &mut Context<'_>, security: &mut dyn Security) {
         let now = cx.now.monotonic;
-        let due = self.wanted().filter(|(_, due)| *due <= now).min_by_key(|(_, due)| *due);
+        let due = self
+            .wanted()
+            .filter(|(_, due)| *due <= now)
+            .min_by_key(|(_, due)| *due);
         if let Some((node, _)) = due
             && let Some(known) = self.overlay.known.get(&node)
         {
             let (address, session) = (known.address.clone(), known.session.clone());
-            let purpose = if self.newcomer { Purpose::Join } else { Purpose::Neighbor };
+            let purpose = if self.newcomer {
+                Purpose::Join
+            } else {
+                Purpose::Neighbor
+            };
             self.overlay.last_dial = Some(now);
             self.dial(cx, security, address, session, purpose, None);
         }

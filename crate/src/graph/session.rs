@@ -89,7 +89,11 @@ impl OwnSession {
             until: Seconds(now.wall_seconds() + limits::SESSION_S),
         };
         let signature = crypto.sign(seed, &signed_bytes("session", &group.0, &body.to_bytes()));
-        Self { session: Session { body, signature }, secret, node: node_of(crypto, key) }
+        Self {
+            session: Session { body, signature },
+            secret,
+            node: node_of(crypto, key),
+        }
     }
 
     /// The identity it belongs to.

@@ -126,8 +126,10 @@ impl Credential {
     /// A credential signed with the issuer's seed.
     #[must_use]
     pub fn sign(crypto: Crypto, group: GroupId, seed: &[u8; 32], body: Body) -> Self {
-        let signature =
-            crypto.sign(seed, &signed_bytes("credential", &group.0, &body.to_bytes()));
+        let signature = crypto.sign(
+            seed,
+            &signed_bytes("credential", &group.0, &body.to_bytes()),
+        );
         Self { body, signature }
     }
 
@@ -151,8 +153,7 @@ impl Credential {
     #[must_use]
     pub fn is_signed(&self, crypto: Crypto, group: GroupId) -> bool {
         let bytes = signed_bytes("credential", &group.0, &self.body.to_bytes());
-        crypto.is_public_key(self.issuer())
-            && crypto.verify(self.issuer(), &bytes, &self.signature)
+        crypto.is_public_key(self.issuer()) && crypto.verify(self.issuer(), &bytes, &self.signature)
     }
 }
 
@@ -209,7 +210,14 @@ impl<'a> Judge<'a> {
         credentials: &'a [Credential],
     ) -> Self {
         let credentials = credentials.get(..PROOF_CREDENTIALS).unwrap_or(credentials);
-        Self { crypto, group, clock, credentials, path: Vec::new(), judged: BTreeMap::new() }
+        Self {
+            crypto,
+            group,
+            clock,
+            credentials,
+            path: Vec::new(),
+            judged: BTreeMap::new(),
+        }
     }
 
     /// The membership of `peer`, or why it has none. With `at_door`, its own admission may be
@@ -249,14 +257,22 @@ impl<'a> Judge<'a> {
     }
 
     fn membership(&mut self, credential: &Credential, at_door: bool) -> Result<Member, Error> {
-        let Body::Membership { role, from, until, issuer, .. } = credential.body else {
+        let Body::Membership {
+            role,
+            from,
+            until,
+            issuer,
+            ..
+        } = credential.body
+        else {
             return Err(untrusted("not a membership"));
         };
         self.signed(credential)?;
         self.clock.check(from, until)?;
-        let invited = self.credentials.iter().find(
-            |other| matches!(&other.body, Body::Delegation { key, .. } if *key == issuer),
-        );
+        let invited = self
+            .credentials
+            .iter()
+            .find(|other| matches!(&other.body, Body::Delegation { key, .. } if *key == issuer));
         let (parent, came_with) = match invited {
             Some(delegation) => {
                 let (parent, came_with) = self.invited(credential, delegation, at_door)?;
@@ -274,7 +290,14 @@ impl<'a> Judge<'a> {
         if links > CHAIN_LINKS {
             return Err(Code::ChainTooLong.into());
         }
-        Ok(Member { role, from, until, invitations: parent.invitations, links, came_with })
+        Ok(Member {
+            role,
+            from,
+            until,
+            invitations: parent.invitations,
+            links,
+            came_with,
+        })
     }
 
     /// What a delegation allows, and how the membership stands to it.
@@ -284,8 +307,16 @@ impl<'a> Judge<'a> {
         delegation: &Credential,
         at_door: bool,
     ) -> Result<(Member, CameWith), Error> {
-        let Body::Delegation { role, from, until, issuer, serial, max_uses, usable_until, .. } =
-            delegation.body
+        let Body::Delegation {
+            role,
+            from,
+            until,
+            issuer,
+            serial,
+            max_uses,
+            usable_until,
+            ..
+        } = delegation.body
         else {
             return Err(untrusted("not a delegation"));
         };
@@ -303,8 +334,21 @@ impl<'a> Judge<'a> {
         let mut invitations = parent.invitations;
         invitations.push(serial);
         let links = parent.links + 1;
-        let came_with = CameWith { serial, max_uses, usable_until, membership: hash, admission };
-        let granted = Member { role, from, until, invitations, links, came_with: None };
+        let came_with = CameWith {
+            serial,
+            max_uses,
+            usable_until,
+            membership: hash,
+            admission,
+        };
+        let granted = Member {
+            role,
+            from,
+            until,
+            invitations,
+            links,
+            came_with: None,
+        };
         Ok((granted, came_with))
     }
 
@@ -316,7 +360,14 @@ impl<'a> Judge<'a> {
         usable_until: Seconds,
     ) -> Result<Option<(Seconds, [u8; 32])>, Error> {
         for credential in self.credentials {
-            let Body::Admission { membership, at, issuer } = &credential.body else { continue };
+            let Body::Admission {
+                membership,
+                at,
+                issuer,
+            } = &credential.body
+            else {
+                continue;
+            };
             if membership != hash {
                 continue;
             }

@@ -113,7 +113,8 @@ impl Discovery {
         if group.state.synchronized {
             self.mode = Mode::Stand;
             self.stand(cx, group, graph, mailbox);
-            self.timers.arm(Timer::Refresh, cx.now.monotonic + refresh_in(cx.random));
+            self.timers
+                .arm(Timer::Refresh, cx.now.monotonic + refresh_in(cx.random));
         } else {
             self.mode = Mode::Knock;
             self.look(cx, group, graph, mailbox);
@@ -128,7 +129,8 @@ impl Discovery {
                 Timer::Refresh => {
                     self.refresh(cx, mailbox);
                     self.stand(cx, group, graph, mailbox);
-                    self.timers.arm(Timer::Refresh, cx.now.monotonic + refresh_in(cx.random));
+                    self.timers
+                        .arm(Timer::Refresh, cx.now.monotonic + refresh_in(cx.random));
                 }
             }
         }
@@ -144,8 +146,15 @@ impl Discovery {
         message: ServerMessage,
     ) {
         match message {
-            ServerMessage::Joined { topic, size_bucket, sample, .. } => {
-                let Some(place) = self.places.get_mut(&topic) else { return };
+            ServerMessage::Joined {
+                topic,
+                size_bucket,
+                sample,
+                ..
+            } => {
+                let Some(place) = self.places.get_mut(&topic) else {
+                    return;
+                };
                 place.joined = true;
                 self.listening |= !place.door;
                 self.take_sample(cx, group, graph, mailbox, topic, &sample);
@@ -157,7 +166,10 @@ impl Discovery {
             ServerMessage::Peers { topic, sample } => {
                 self.take_sample(cx, group, graph, mailbox, topic, &sample);
             }
-            ServerMessage::Error { reason, retry_after_ms } => {
+            ServerMessage::Error {
+                reason,
+                retry_after_ms,
+            } => {
                 let code = match reason {
                     ErrorReason::Rate => Code::RateLimited,
                     _ => Code::UnableToListen,
@@ -196,8 +208,14 @@ impl Discovery {
             time.saturating_add(limits::TOPIC_OVERLAP_MS) / DAY_MS,
         ];
         let door: &[u8] = &group.state.door;
-        let epoch = group.state.epochs.first().map(|epoch| epoch.secret.as_slice());
-        let member = epoch.filter(|_| self.mode == Mode::Stand).map(|secret| (secret, false));
+        let epoch = group
+            .state
+            .epochs
+            .first()
+            .map(|epoch| epoch.secret.as_slice());
+        let member = epoch
+            .filter(|_| self.mode == Mode::Stand)
+            .map(|secret| (secret, false));
         let mut places = BTreeMap::new();
         for (secret, door) in core::iter::once((door, true)).chain(member) {
             for day in days {
@@ -206,7 +224,15 @@ impl Discovery {
                 let seed = cx.crypto.derive(secret, "topic", &context);
                 let announce = cx.crypto.derive(secret, "announce", &context);
                 let topic = Topic(cx.crypto.public_key(&seed));
-                places.insert(topic, Place { seed, announce, door, joined: false });
+                places.insert(
+                    topic,
+                    Place {
+                        seed,
+                        announce,
+                        door,
+                        joined: false,
+                    },
+                );
             }
         }
         places
@@ -290,9 +316,13 @@ impl Discovery {
         topic: Topic,
         sample: &[Entry],
     ) {
-        let Some(place) = self.places.get(&topic).cloned() else { return };
+        let Some(place) = self.places.get(&topic).cloned() else {
+            return;
+        };
         for entry in sample {
-            let Some(standing) = open(cx.crypto, topic, &place, entry) else { continue };
+            let Some(standing) = open(cx.crypto, topic, &place, entry) else {
+                continue;
+            };
             let address = NodeAddress {
                 rendezvous: vec![mailbox.base().to_owned()],
                 tags: vec![entry.tag],
@@ -339,19 +369,31 @@ fn announce(
 ) -> Option<Announcement> {
     let session = graph.own.session.clone();
     let room = limits::ANNOUNCEMENT_BYTES - NONCE_BYTES - TAG_BYTES - 2;
-    let full = Standing { session: session.clone(), proof: Some(group.state.proof.clone()) };
+    let full = Standing {
+        session: session.clone(),
+        proof: Some(group.state.proof.clone()),
+    };
     let mut body = full.to_bytes();
     if body.len() > room {
-        body = Standing { session, proof: None }.to_bytes();
+        body = Standing {
+            session,
+            proof: None,
+        }
+        .to_bytes();
     }
     let mut plain = Vec::new();
     put_varint(&mut plain, body.len() as u64);
     plain.extend_from_slice(&body);
-    let size = PADDED.iter().find(|size| **size >= plain.len() + NONCE_BYTES + TAG_BYTES)?;
+    let size = PADDED
+        .iter()
+        .find(|size| **size >= plain.len() + NONCE_BYTES + TAG_BYTES)?;
     plain.resize(size - NONCE_BYTES - TAG_BYTES, 0);
     let nonce: [u8; NONCE_BYTES] = cx.random.bytes();
     let mut out = nonce.to_vec();
-    out.extend(cx.crypto.seal(&place.announce, &nonce, &bound_to(topic, tag), &plain));
+    out.extend(
+        cx.crypto
+            .seal(&place.announce, &nonce, &bound_to(topic, tag), &plain),
+    );
     Announcement::new(out)
 }
 

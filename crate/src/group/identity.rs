@@ -54,7 +54,9 @@ impl Identity {
     /// What was stored, if it is one.
     #[must_use]
     pub fn from_stored(bytes: &[u8]) -> Option<Self> {
-        Self::from_bytes(bytes).ok().filter(|i| i.version == crate::wire::numbers::stored::IDENTITY)
+        Self::from_bytes(bytes)
+            .ok()
+            .filter(|i| i.version == crate::wire::numbers::stored::IDENTITY)
     }
 }
 
@@ -66,7 +68,10 @@ mod tests {
     #[test]
     fn what_is_stored_reads_back() {
         let identity = Identity::new(&mut Random::new([1; 32]));
-        assert_eq!(Identity::from_stored(&identity.to_bytes()), Some(identity.clone()));
+        assert_eq!(
+            Identity::from_stored(&identity.to_bytes()),
+            Some(identity.clone())
+        );
         assert_ne!(identity.sealing_key(&REAL), identity.peer(&REAL).0);
     }
 }

@@ -97,7 +97,15 @@ impl Bearer {
     pub fn text(crypto: Crypto, issuer: &[u8; 32], body: BearerBody, seed: [u8; 32]) -> String {
         let bytes = signed_bytes("invitation", &body.group.0, &body.to_bytes());
         let signature = crypto.sign(issuer, &bytes);
-        text::encode(TextKind::Invitation, &Self { body, signature, seed }.to_bytes())
+        text::encode(
+            TextKind::Invitation,
+            &Self {
+                body,
+                signature,
+                seed,
+            }
+            .to_bytes(),
+        )
     }
 
     /// Reads a text and checks that its issuer wrote all of it.
@@ -107,7 +115,8 @@ impl Bearer {
             return Err(Error::new(Code::UnsupportedVersion)
                 .detail("the invitation is of a kind that this version does not know"));
         }
-        let bearer = Self::from_bytes(&bytes).map_err(|_| Error::new(Code::InvitationNotTrusted))?;
+        let bearer =
+            Self::from_bytes(&bytes).map_err(|_| Error::new(Code::InvitationNotTrusted))?;
         let body = &bearer.body;
         let signed = signed_bytes("invitation", &body.group.0, &body.to_bytes());
         if !crypto.is_public_key(&body.issuer.0)
@@ -126,9 +135,14 @@ impl Bearer {
             .credentials
             .iter()
             .find_map(|credential| match &credential.body {
-                Body::Delegation { key, role, from, until, usable_until, .. } if *key == ours => {
-                    Some((*role, *from, *until, *usable_until))
-                }
+                Body::Delegation {
+                    key,
+                    role,
+                    from,
+                    until,
+                    usable_until,
+                    ..
+                } if *key == ours => Some((*role, *from, *until, *usable_until)),
                 _ => None,
             })
             .ok_or_else(|| {
@@ -146,7 +160,15 @@ impl Bearer {
     ) -> Result<Credential, Error> {
         let (role, from, until, _) = self.terms(crypto)?;
         let issuer = crypto.public_key(&self.seed);
-        let body = Body::Membership { subject, sealing, role, from, until, issuer, serial };
+        let body = Body::Membership {
+            subject,
+            sealing,
+            role,
+            from,
+            until,
+            issuer,
+            serial,
+        };
         Ok(Credential::sign(crypto, self.body.group, &self.seed, body))
     }
 }

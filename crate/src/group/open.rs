@@ -22,7 +22,11 @@ impl OpenSecurity {
     /// The security of the graph with that key.
     #[must_use]
     pub fn new(crypto: Crypto, graph: GroupId) -> Self {
-        Self { offset_ms: None, crypto, graph }
+        Self {
+            offset_ms: None,
+            crypto,
+            graph,
+        }
     }
 
     /// A graph's id as a key: what its sessions and handshakes are bound to.
@@ -36,11 +40,16 @@ impl Security for OpenSecurity {
     fn psk(&self, purpose: Purpose) -> Option<Psk> {
         let id = self.crypto.hash(&[b"graph-link-id", &self.graph.0]);
         let secret = self.crypto.derive(&self.graph.0, "graph-link", &[]);
-        (purpose != Purpose::Join).then_some(Psk { id: head(&id), secret })
+        (purpose != Purpose::Join).then_some(Psk {
+            id: head(&id),
+            secret,
+        })
     }
 
     fn psk_named(&self, id: &[u8; 8], purpose: Purpose) -> Option<[u8; 32]> {
-        self.psk(purpose).filter(|psk| psk.id == *id).map(|psk| psk.secret)
+        self.psk(purpose)
+            .filter(|psk| psk.id == *id)
+            .map(|psk| psk.secret)
     }
 
     fn proof(&self) -> Vec<u8> {

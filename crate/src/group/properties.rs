@@ -53,8 +53,9 @@ impl SignedProperties {
             return Err(Code::InvalidClassifier.into());
         }
         if new.comment.chars().count() > COMMENT_CHARS {
-            return Err(Error::new(Code::InvalidGroupProperties)
-                .detail(format!("the comment is longer than {COMMENT_CHARS} characters")));
+            return Err(Error::new(Code::InvalidGroupProperties).detail(format!(
+                "the comment is longer than {COMMENT_CHARS} characters"
+            )));
         }
         let properties = Properties {
             revision: 1,
@@ -66,7 +67,10 @@ impl SignedProperties {
         };
         let group = GroupId(crypto.public_key(group_seed));
         let signature = crypto.sign(group_seed, &bytes(group, &properties));
-        Ok(Self { properties, signature })
+        Ok(Self {
+            properties,
+            signature,
+        })
     }
 
     /// Whether the group key signed them.

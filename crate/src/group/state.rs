@@ -61,7 +61,9 @@ impl GroupState {
     /// What was stored, if it is one.
     #[must_use]
     pub fn from_stored(bytes: &[u8]) -> Option<Self> {
-        Self::from_bytes(bytes).ok().filter(|state| state.version == stored::GROUP)
+        Self::from_bytes(bytes)
+            .ok()
+            .filter(|state| state.version == stored::GROUP)
     }
 }
 
@@ -87,6 +89,8 @@ impl GraphState {
     /// What was stored, if it is one.
     #[must_use]
     pub fn from_stored(bytes: &[u8]) -> Option<Self> {
-        Self::from_bytes(bytes).ok().filter(|state| state.version == stored::GRAPH)
+        Self::from_bytes(bytes)
+            .ok()
+            .filter(|state| state.version == stored::GRAPH)
     }
 }

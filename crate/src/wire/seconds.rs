@@ -38,24 +38,35 @@ impl Clock {
     /// The clock at `now`.
     #[must_use]
     pub fn new(now: Now, offset_ms: Option<i64>) -> Self {
-        Self { wall_s: now.wall_seconds(), offset_ms }
+        Self {
+            wall_s: now.wall_seconds(),
+            offset_ms,
+        }
     }
 
     /// Whether a time span holds now, with some grace; a failure that a wrong clock would explain
     /// says so. The server's time explains, it never decides.
     pub fn check(&self, from: Seconds, until: Seconds) -> Result<(), Error> {
-        let ahead = from.0.saturating_sub(self.wall_s.saturating_add(CLOCK_GRACE_S));
-        let over = self.wall_s.saturating_sub(until.0.saturating_add(CLOCK_GRACE_S));
+        let ahead = from
+            .0
+            .saturating_sub(self.wall_s.saturating_add(CLOCK_GRACE_S));
+        let over = self
+            .wall_s
+            .saturating_sub(until.0.saturating_add(CLOCK_GRACE_S));
         if ahead == 0 && (over == 0 || until == Seconds::NEVER) {
             return Ok(());
         }
-        let skewed = self.offset_ms.filter(|offset| offset.unsigned_abs() > CLOCK_SKEW_MS);
+        let skewed = self
+            .offset_ms
+            .filter(|offset| offset.unsigned_abs() > CLOCK_SKEW_MS);
         // Nothing is issued for the future, so a credential of the future means a wrong clock.
         if ahead > 0 || skewed.is_some() {
             return Err(self.skew_error(from.0.abs_diff(self.wall_s)));
         }
-        Err(Error::new(Code::InvalidTimePeriod)
-            .detail(format!("it ended {} ago", span(self.wall_s.saturating_sub(until.0)))))
+        Err(Error::new(Code::InvalidTimePeriod).detail(format!(
+            "it ended {} ago",
+            span(self.wall_s.saturating_sub(until.0))
+        )))
     }
 
     fn skew_error(&self, apart_s: u64) -> Error {
@@ -77,7 +88,9 @@ impl Clock {
         };
         let mut evidence = Evidence::at(Stage::Handshake);
         evidence.clock_offset_ms = self.offset_ms;
-        Error::new(Code::ClockSkew).detail(detail).evidence(evidence)
+        Error::new(Code::ClockSkew)
+            .detail(detail)
+            .evidence(evidence)
     }
 }
 
@@ -98,26 +111,43 @@ mod tests {
     #[test]
     fn forty_bits_and_back() {
         for value in [0, 1, 1_800_000_000, Seconds::NEVER.0] {
-            assert_eq!(Seconds::from_bytes(&Seconds(value).to_bytes()), Ok(Seconds(value)));
+            assert_eq!(
+                Seconds::from_bytes(&Seconds(value).to_bytes()),
+                Ok(Seconds(value))
+            );
         }
     }
 
     #[test]
     fn the_grace_holds_and_a_wrong_clock_is_named() {
         let now = 1_800_000_000;
-        let clock = |offset_ms| Clock { wall_s: now, offset_ms };
+        let clock = |offset_ms| Clock {
+            wall_s: now,
+            offset_ms,
+        };
         let (from, until) = (Seconds(now + CLOCK_GRACE_S), Seconds(now + 1000));
         assert_eq!(clock(None).check(from, until), Ok(()));
-        assert_eq!(clock(None).check(Seconds(0), Seconds(now - CLOCK_GRACE_S)), Ok(()));
+        assert_eq!(
+            clock(None).check(Seconds(0), Seconds(now - CLOCK_GRACE_S)),
+            Ok(())
+        );
         assert_eq!(clock(None).check(Seconds(0), Seconds::NEVER), Ok(()));
 
-        let ended = clock(Some(10)).check(Seconds(0), Seconds(now - 4000)).unwrap_err();
+        let ended = clock(Some(10))
+            .check(Seconds(0), Seconds(now - 4000))
+            .unwrap_err();
         assert_eq!(ended.code, Code::InvalidTimePeriod);
         assert!(ended.detail.contains("66 minutes"), "{}", ended.detail);
 
-        let early = clock(Some(-3_600_000)).check(Seconds(now + 3600), until).unwrap_err();
+        let early = clock(Some(-3_600_000))
+            .check(Seconds(now + 3600), until)
+            .unwrap_err();
         assert_eq!(early.code, Code::ClockSkew);
         assert_eq!(early.evidence.unwrap().clock_offset_ms, Some(-3_600_000));
-        assert!(early.detail.contains("60 minutes behind"), "{}", early.detail);
+        assert!(
+            early.detail.contains("60 minutes behind"),
+            "{}",
+            early.detail
+        );
     }
 }

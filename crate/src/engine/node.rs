@@ -1,0 +1,707 @@
+//! A node: one (storage, identity, group), with its links, its mailbox and its discovery.
+
+use std::collections::BTreeSet;
+
+use super::command::{IceServer, Store, Target};
+use super::context::Context;
+use super::effect::Effect;
+use super::event::{Answer, Event, State, Status};
+use super::input::{Input, StorageFault};
+use crate::error::{Code, Error, Stage};
+use crate::graph::link::Caller;
+use crate::graph::mailbox::{Mail, Mailbox, ServerUrl};
+use crate::graph::overlay::is_final;
+use crate::graph::security::Security;
+use crate::graph::{Graph, News};
+use crate::group::Group;
+use crate::group::discovery::Discovery;
+use crate::group::open::OpenSecurity;
+use crate::group::state::{GraphState, GroupState};
+use crate::limits;
+use crate::names::{ConnectionId, HandleId, NodeAddress, PeerId, RequestId, StorageId};
+use crate::time::{Millis, Timers};
+use crate::wire::codec::{Bytes, Wire as _};
+use crate::wire::link::Purpose;
+use crate::wire::numbers::stored;
+use crate::wire::rendezvous::{ClientMessage, RefusedReason, ServerMessage};
+
+/// Who decides who may be in a node's graph.
+pub(super) enum Kind {
+    /// Credentials.
+    Group(Box<Group>),
+    /// Nobody.
+    Graph {
+        /// The open door.
+        security: OpenSecurity,
+        /// It was made here, or synchronised once.
+        synchronized: bool,
+        /// The app has called `listen`.
+        listen: bool,
+    },
+}
+
+impl Kind {
+    fn security(&mut self) -> &mut dyn Security {
+        match self {
+            Self::Group(group) => group.as_mut(),
+            Self::Graph { security, .. } => security,
+        }
+    }
+}
+
+/// The lock that keeps other pages from being the same node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Lock {
+    None,
+    Asked,
+    Held,
+}
+
+/// A call that waits for the group to be usable.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Timer {
+    Connect(RequestId),
+}
+
+/// A node.
+pub(super) struct Node {
+    /// Where it is kept.
+    pub(super) store: Store,
+    /// Its identity.
+    pub(super) peer: PeerId,
+    /// Who decides who may be in it.
+    pub(super) kind: Kind,
+    /// Its links.
+    pub(super) graph: Graph,
+    /// Its connection to the rendezvous server.
+    pub(super) mailbox: Mailbox,
+    /// Handles on it.
+    pub(super) handles: BTreeSet<HandleId>,
+    /// As the app was last told.
+    pub(super) status: Status,
+    discovery: Discovery,
+    ice_servers: Vec<IceServer>,
+    online: bool,
+    lock: Lock,
+    reachable: bool,
+    timers: Timers<Timer>,
+    listeners: Vec<RequestId>,
+    connects: Vec<RequestId>,
+    addresses: Vec<NodeAddress>,
+    saving: Option<StorageId>,
+    dirty: bool,
+    trouble: Option<Error>,
+}
+
+impl Node {
+    /// A node that is not on the network.
+    #[must_use]
+    pub(super) fn new(
+        store: Store,
+        peer: PeerId,
+        kind: Kind,
+        graph: Graph,
+        mailbox: Mailbox,
+        ice_servers: Vec<IceServer>,
+    ) -> Self {
+        let mut node = Self {
+            store,
+            peer,
+            kind,
+            graph,
+            mailbox,
+            handles: BTreeSet::new(),
+            status: Status {
+                state: State::Disconnected,
+                listening: false,
+                has_connections: false,
+                synchronized: false,
+            },
+            discovery: Discovery::default(),
+            ice_servers,
+            online: false,
+            lock: Lock::None,
+            reachable: false,
+            timers: Timers::default(),
+            listeners: Vec::new(),
+            connects: Vec::new(),
+            addresses: Vec::new(),
+            saving: None,
+            dirty: false,
+            trouble: None,
+        };
+        node.status = node.current_status();
+        node
+    }
+
+    /// When something is due.
+    #[must_use]
+    pub(super) fn next_timeout(&self) -> Option<Millis> {
+        [
+            self.timers.next(),
+            self.graph.next_timeout(),
+            self.mailbox.next_timeout(),
+            self.discovery.next_timeout(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Whether it has been synchronised once.
+    #[must_use]
+    pub(super) fn synchronized(&self) -> bool {
+        match &self.kind {
+            Kind::Group(group) => group.state.synchronized,
+            Kind::Graph { synchronized, .. } => *synchronized,
+        }
+    }
+
+    /// Goes online for a call of the app.
+    pub(super) fn connect(
+        &mut self,
+        cx: &mut Context<'_>,
+        request: RequestId,
+        timeout_ms: Millis,
+        addresses: Vec<NodeAddress>,
+    ) {
+        if self.is_usable() {
+            cx.answer(request, Ok(Answer::Status(self.status)));
+            return;
+        }
+        if let Kind::Group(group) = &self.kind {
+            let clock = group.clock(cx.now);
+            if let Err(error) = group.own_membership(&clock)
+                && error.code != Code::ClockSkew
+            {
+                cx.answer(request, Err(error));
+                return;
+            }
+        }
+        self.connects.push(request);
+        self.timers
+            .arm(Timer::Connect(request), cx.now.monotonic + timeout_ms);
+        self.addresses.extend(addresses);
+        self.go_online(cx);
+    }
+
+    /// Makes a graph reachable for a call of the app.
+    pub(super) fn listen(&mut self, cx: &mut Context<'_>, request: RequestId) {
+        if let Kind::Graph { listen, .. } = &mut self.kind {
+            *listen = true;
+        }
+        self.listeners.push(request);
+        self.timers.arm(
+            Timer::Connect(request),
+            cx.now.monotonic + limits::CONNECT_TIMEOUT_MS,
+        );
+        self.go_online(cx);
+        self.settle(cx);
+    }
+
+    /// Goes online so that a node at `address` can be asked.
+    pub(super) fn reach(
+        &mut self,
+        cx: &mut Context<'_>,
+        address: &NodeAddress,
+    ) -> Result<(), Error> {
+        let node = crate::crypto::node_of(cx.crypto, address.session);
+        if node == self.graph.own.node {
+            return Err(Code::ConnectSelf.into());
+        }
+        if self.graph.is_neighbor(node) {
+            return Err(Error::new(Code::AlreadyExists).detail("that node is a neighbor"));
+        }
+        if !self.mailbox.has_servers() {
+            self.mailbox = Mailbox::new(ServerUrl::parse_all(&address.rendezvous)?, cx.random);
+        }
+        if !self
+            .mailbox
+            .urls()
+            .any(|url| address.rendezvous.iter().any(|other| other == url))
+        {
+            return Err(Error::new(Code::InvalidArgument)
+                .detail("the address is at a rendezvous server that this graph does not use"));
+        }
+        self.go_online(cx);
+        Ok(())
+    }
+
+    /// Begins a link for a call of the app.
+    pub(super) fn dial(
+        &mut self,
+        cx: &mut Context<'_>,
+        address: NodeAddress,
+        purpose: Purpose,
+        caller: Caller,
+    ) {
+        self.graph.dial(
+            cx,
+            self.kind.security(),
+            address,
+            None,
+            purpose,
+            Some(caller),
+        );
+    }
+
+    /// Opens a direct connection for a call of the app.
+    pub(super) fn open_direct(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: &Target,
+        label: String,
+        request: RequestId,
+        timeout_ms: Millis,
+    ) -> Result<ConnectionId, Error> {
+        self.graph
+            .open_direct(cx, self.kind.security(), to, label, request, timeout_ms)
+    }
+
+    /// Lets what a command has changed take its course.
+    pub(super) fn after(&mut self, cx: &mut Context<'_>) {
+        self.settle(cx);
+    }
+
+    /// Takes the lock, then connects to the rendezvous server.
+    pub(super) fn go_online(&mut self, cx: &mut Context<'_>) {
+        self.online = true;
+        match self.lock {
+            Lock::None => {
+                self.lock = Lock::Asked;
+                let store = match &self.store {
+                    Store::Default => "default",
+                    Store::Memory => "memory",
+                    Store::Named(name) => name,
+                };
+                let name = format!("peer-group/{store}/{}/{}", self.graph.scope, self.peer);
+                cx.effect(Effect::Lock {
+                    node: cx.node,
+                    name,
+                });
+            }
+            Lock::Asked => {}
+            Lock::Held => self.mailbox.start(cx),
+        }
+        self.settle(cx);
+    }
+
+    /// Leaves the network, telling everybody.
+    pub(super) fn go_offline(&mut self, cx: &mut Context<'_>, code: Code) {
+        self.online = false;
+        self.reachable = false;
+        self.graph.shut_down(cx, code);
+        self.graph.address = None;
+        self.mailbox.stop(cx);
+        self.discovery.stop();
+        self.addresses.clear();
+        if self.lock != Lock::None {
+            self.lock = Lock::None;
+            cx.effect(Effect::Unlock { node: cx.node });
+        }
+        if let Kind::Graph { listen, .. } = &mut self.kind {
+            *listen = false;
+        }
+    }
+
+    /// Everything ends: the last handle is closed.
+    pub(super) fn close(&mut self, cx: &mut Context<'_>, code: Code) {
+        self.go_offline(cx, code);
+        for request in cx.requests.of_node(cx.node) {
+            cx.answer(request, Err(code.into()));
+        }
+        self.connects.clear();
+        self.listeners.clear();
+    }
+
+    /// Runs every timer that is due.
+    pub(super) fn tick(&mut self, cx: &mut Context<'_>) {
+        while let Some(Timer::Connect(request)) = self.timers.pop_due(cx.now.monotonic) {
+            if self.listeners.contains(&request) {
+                self.listeners.retain(|r| *r != request);
+                if let Kind::Graph { listen, .. } = &mut self.kind {
+                    *listen = false;
+                }
+                let error = Error::new(Code::ServiceNotAvailable).at(Stage::Rendezvous);
+                cx.answer(request, Err(error));
+            } else {
+                let error = self.why_not(cx);
+                self.fail_connect(cx, request, error);
+            }
+        }
+        self.mailbox.tick(cx);
+        if let Kind::Group(group) = &self.kind {
+            self.discovery.tick(cx, group, &self.graph, &self.mailbox);
+        }
+        self.graph.tick(cx, self.kind.security());
+        self.settle(cx);
+    }
+
+    /// Gives up what a request was doing; it was answered by its caller.
+    pub(super) fn abandon(&mut self, cx: &mut Context<'_>, request: RequestId) {
+        self.graph.abandon(cx, request);
+        let was_listening = self.listeners.contains(&request);
+        self.listeners.retain(|r| *r != request);
+        if let Kind::Graph { listen, .. } = &mut self.kind
+            && was_listening
+            && self.listeners.is_empty()
+        {
+            *listen = false;
+        }
+        if self.connects.contains(&request) {
+            self.forget_connect(cx, request);
+        }
+        self.settle(cx);
+    }
+
+    /// Takes what happened in the world.
+    pub(super) fn input(&mut self, cx: &mut Context<'_>, input: Input) {
+        match input {
+            Input::SocketOpened { .. }
+            | Input::SocketReceived { .. }
+            | Input::SocketClosed { .. } => {
+                self.mailbox.input(cx, input);
+            }
+            Input::Locked { granted, .. } => self.locked(cx, granted),
+            Input::Answered { ask, yes } => self.graph.answered(cx, ask, yes),
+            Input::Persisted { result, .. } => self.saved(cx, result),
+            input => self.graph.link_input(cx, self.kind.security(), input),
+        }
+        self.settle(cx);
+    }
+
+    fn locked(&mut self, cx: &mut Context<'_>, granted: bool) {
+        if self.lock != Lock::Asked {
+            return;
+        }
+        if granted {
+            self.lock = Lock::Held;
+            if self.mailbox.has_servers() {
+                self.mailbox.start(cx);
+            }
+            return;
+        }
+        self.lock = Lock::None;
+        let code = match self.kind {
+            Kind::Group(_) => Code::GroupInUse,
+            Kind::Graph { .. } => Code::GraphInUse,
+        };
+        for request in core::mem::take(&mut self.listeners) {
+            cx.answer(request, Err(code.into()));
+        }
+        for request in self.connects.clone() {
+            self.fail_connect(cx, request, code.into());
+        }
+        self.go_offline(cx, code);
+    }
+
+    /// Whether a storage operation is this node's.
+    #[must_use]
+    pub(super) fn is_saving(&self, storage: StorageId) -> bool {
+        self.saving == Some(storage)
+    }
+
+    fn saved(&mut self, cx: &mut Context<'_>, result: Result<(), StorageFault>) {
+        self.saving = None;
+        if result.is_err() {
+            for request in self.connects.clone() {
+                self.fail_connect(cx, request, Code::StorageFull.into());
+            }
+        }
+    }
+
+    fn save(&mut self, cx: &mut Context<'_>) {
+        if !self.dirty || self.saving.is_some() {
+            return;
+        }
+        self.dirty = false;
+        let change = match &mut self.kind {
+            Kind::Group(group) => {
+                let key = GroupState::key(group.state.group, group.state.peer);
+                (key, Some(group.to_stored()))
+            }
+            Kind::Graph { synchronized, .. } => {
+                let servers: Vec<String> = self.mailbox.urls().map(str::to_owned).collect();
+                let state = GraphState {
+                    version: stored::GRAPH,
+                    synchronized: *synchronized,
+                    rendezvous: crate::group::urls(&servers),
+                };
+                (
+                    GraphState::key(self.graph.scope, self.peer),
+                    Some(state.to_bytes()),
+                )
+            }
+        };
+        let storage = cx.ids.storage();
+        self.saving = Some(storage);
+        let store = self.store.clone();
+        cx.effect(Effect::Persist {
+            storage,
+            store,
+            changes: vec![change],
+            strict: true,
+        });
+    }
+
+    /// Lets everything that has news for something else have its say, until nothing has.
+    fn settle(&mut self, cx: &mut Context<'_>) {
+        loop {
+            if let Some(mail) = self.mailbox.mail.pop_front() {
+                self.mail(cx, mail);
+            } else if let Some(news) = self.graph.news.pop_front() {
+                self.news(cx, news);
+            } else {
+                break;
+            }
+        }
+        self.spread(cx);
+        self.flush_signals(cx);
+        self.save(cx);
+        let status = self.current_status();
+        if status != self.status {
+            self.status = status;
+            cx.event(Event::StatusChanged {
+                node: cx.node,
+                status,
+            });
+        }
+        self.settle_calls(cx);
+    }
+
+    fn mail(&mut self, cx: &mut Context<'_>, mail: Mail) {
+        match mail {
+            Mail::Ready => {
+                self.graph.address = self.mailbox.address(cx, self.graph.own.session.body.key);
+                self.graph.ice_servers = self.ice_servers.clone();
+                self.graph
+                    .ice_servers
+                    .extend(self.mailbox.ice_servers.iter().cloned());
+                let offset = self.mailbox.offset_ms();
+                match &mut self.kind {
+                    Kind::Group(group) => group.offset_ms = offset,
+                    Kind::Graph { security, .. } => security.offset_ms = offset,
+                }
+                for address in core::mem::take(&mut self.addresses) {
+                    self.graph.learn(cx, address, None);
+                }
+                self.begin_discovery(cx);
+            }
+            Mail::Lost => {
+                self.graph.address = None;
+                self.reachable = false;
+                self.discovery.lost();
+            }
+            Mail::Listening => self.reachable = true,
+            Mail::Message(ServerMessage::Delivered { from, payload }) => {
+                let url = self.mailbox.base().to_owned();
+                self.graph
+                    .signal(cx, self.kind.security(), from, &url, &payload);
+            }
+            Mail::Message(ServerMessage::Refused {
+                to,
+                reason: RefusedReason::Gone,
+            }) => {
+                self.graph.unreachable(cx, to);
+            }
+            Mail::Message(message) => {
+                if let Kind::Group(group) = &mut self.kind {
+                    let graph = &mut self.graph;
+                    self.discovery
+                        .message(cx, group, graph, &self.mailbox, message);
+                }
+            }
+        }
+    }
+
+    fn begin_discovery(&mut self, cx: &mut Context<'_>) {
+        if let Kind::Group(group) = &self.kind {
+            self.graph.newcomer = !group.state.synchronized;
+            self.discovery.begin(cx, group, &self.graph, &self.mailbox);
+        }
+    }
+
+    fn news(&mut self, cx: &mut Context<'_>, news: News) {
+        match news {
+            News::Linked | News::Unlinked => {}
+            News::Changed => self.dirty = true,
+            News::DialFailed(error) => {
+                if error.code != Code::Aborted && error.code != Code::AlreadyExists {
+                    self.trouble = Some(error);
+                }
+            }
+            News::Synchronized => {
+                if self.synchronized() {
+                    return;
+                }
+                self.dirty = true;
+                match &mut self.kind {
+                    Kind::Group(group) => group.state.synchronized = true,
+                    Kind::Graph { synchronized, .. } => *synchronized = true,
+                }
+                self.begin_discovery(cx);
+            }
+        }
+    }
+
+    fn spread(&mut self, cx: &mut Context<'_>) {
+        let Kind::Group(group) = &mut self.kind else {
+            return;
+        };
+        let items: Vec<_> = group.news.drain(..).filter_map(Bytes::new).collect();
+        if !items.is_empty() {
+            self.dirty = true;
+        }
+        for some in items.chunks(limits::CONTROL_ITEMS_PER_FRAME) {
+            self.graph.spread(cx, some, None);
+        }
+    }
+
+    /// Sends what waits to be signaled, once a server has welcomed us.
+    fn flush_signals(&mut self, cx: &mut Context<'_>) {
+        if !self.mailbox.is_ready() {
+            return;
+        }
+        while let Some((address, signal)) = self.graph.signals.pop_front() {
+            let base = self.mailbox.base();
+            let here = address.rendezvous.iter().position(|url| url == base);
+            let to = here.and_then(|here| address.tags.get(here)).copied();
+            if let (Some(to), Some(payload)) = (to, Bytes::new(signal.to_bytes())) {
+                self.mailbox
+                    .send(cx, &ClientMessage::Signal { to, payload });
+            }
+        }
+    }
+
+    fn current_status(&self) -> Status {
+        let synchronized = self.synchronized();
+        let has_connections = self.graph.neighbors() > 0;
+        let listening = match &self.kind {
+            Kind::Group(_) => self.discovery.listening && synchronized,
+            Kind::Graph { listen, .. } => *listen && self.reachable,
+        };
+        let state = if !self.online {
+            State::Disconnected
+        } else if has_connections && synchronized {
+            State::Online
+        } else if has_connections {
+            State::Synchronizing
+        } else if listening {
+            State::Listening
+        } else {
+            State::Connecting
+        };
+        Status {
+            state,
+            listening,
+            has_connections,
+            synchronized,
+        }
+    }
+
+    /// Listening, and what we were given at the door is safely kept.
+    fn is_usable(&self) -> bool {
+        self.status.listening && !self.dirty && self.saving.is_none()
+    }
+
+    /// Answers every call that has what it waited for, or never will.
+    fn settle_calls(&mut self, cx: &mut Context<'_>) {
+        if matches!(self.kind, Kind::Graph { .. })
+            && self.status.listening
+            && let Some(address) = self.graph.address.clone()
+        {
+            for request in core::mem::take(&mut self.listeners) {
+                self.timers.disarm(&Timer::Connect(request));
+                cx.answer(request, Ok(Answer::Listening(address.clone())));
+            }
+        }
+        if self.connects.is_empty() {
+            return;
+        }
+        if self.is_usable() {
+            self.trouble = None;
+            for request in core::mem::take(&mut self.connects) {
+                self.timers.disarm(&Timer::Connect(request));
+                cx.answer(request, Ok(Answer::Status(self.status)));
+            }
+        } else if let Some(error) = self.hopeless(cx) {
+            for request in self.connects.clone() {
+                self.fail_connect(cx, request, error.clone());
+            }
+        }
+    }
+
+    /// Why a newcomer need not wait any longer: everybody who was found has said a final no.
+    fn hopeless(&self, cx: &Context<'_>) -> Option<Error> {
+        let trouble = self.trouble.as_ref().or(self.discovery.trouble.as_ref())?;
+        let waiting = self.graph.newcomer && self.mailbox.is_ready();
+        (waiting && is_final(trouble.code) && !self.graph.is_trying(cx.now.monotonic))
+            .then(|| trouble.clone())
+    }
+
+    /// The best that can be said about a connect that ran out of time.
+    fn why_not(&self, cx: &Context<'_>) -> Error {
+        let _ = cx;
+        if !self.mailbox.is_ready() {
+            return Error::new(Code::ServiceNotAvailable)
+                .detail(format!("no answer from {}", self.mailbox.base()))
+                .at(Stage::Rendezvous);
+        }
+        let trouble = self
+            .trouble
+            .clone()
+            .or_else(|| self.discovery.trouble.clone());
+        if self.status.has_connections {
+            return Error::new(Code::ConnectionFailed).at(Stage::Synchronization);
+        }
+        if self.synchronized() {
+            return trouble
+                .unwrap_or_else(|| Error::new(Code::UnableToListen).at(Stage::Discovery));
+        }
+        match trouble {
+            Some(error)
+                if is_final(error.code) || error.code == Code::ConnectionNotAuthenticated =>
+            {
+                error
+            }
+            Some(error) if self.discovery.found => {
+                let detail = if error.detail.is_empty() {
+                    error.code.text().to_owned()
+                } else {
+                    error.detail
+                };
+                Error {
+                    code: Code::NoMemberConnections,
+                    detail,
+                    ..error
+                }
+            }
+            None if self.discovery.found => {
+                Error::new(Code::NoMemberConnections).at(Stage::Handshake)
+            }
+            _ => Error::new(Code::NoMembersFound).at(Stage::Discovery),
+        }
+    }
+
+    fn fail_connect(&mut self, cx: &mut Context<'_>, request: RequestId, mut error: Error) {
+        if let Some(evidence) = error.evidence.as_mut() {
+            evidence.clock_offset_ms = evidence.clock_offset_ms.or(self.mailbox.offset_ms());
+        }
+        cx.event(Event::ConnectionFailed {
+            node: cx.node,
+            error: error.clone(),
+        });
+        cx.answer(request, Err(error));
+        self.forget_connect(cx, request);
+    }
+
+    /// With the last call that wanted it online gone, a node that is not usable goes off again.
+    fn forget_connect(&mut self, cx: &mut Context<'_>, request: RequestId) {
+        self.timers.disarm(&Timer::Connect(request));
+        self.connects.retain(|r| *r != request);
+        if self.connects.is_empty() && !self.status.listening {
+            self.trouble = None;
+            self.go_offline(cx, Code::ConnectionFailed);
+        }
+    }
+}

@@ -1,0 +1,448 @@
+//! Creating, opening, joining and deleting: local work that waits for storage only.
+
+use super::Engine;
+use super::command::{NewGroup, OpenOptions, Store};
+use super::effect::Effect;
+use super::event::{Answer, Opened};
+use super::input::{Entry, StorageFault};
+use super::node::{Kind, Node};
+use crate::error::{Code, Error};
+use crate::graph::Graph;
+use crate::graph::mailbox::{Mailbox, ServerUrl};
+use crate::graph::session::OwnSession;
+use crate::group::Group;
+use crate::group::identity::{DEFAULT_KEY, Identity};
+use crate::group::open::OpenSecurity;
+use crate::group::state::{GraphState, GroupState};
+use crate::limits;
+use crate::names::{GroupId, NodeIndex, PeerId, RequestId, StorageId};
+use crate::time::Now;
+use crate::wire::codec::Wire as _;
+use crate::wire::numbers::stored;
+
+/// What is to be done once the identity is there.
+#[derive(Clone)]
+pub(super) enum What {
+    CreateGroup(NewGroup),
+    OpenGroup(GroupId),
+    JoinGroup(String),
+    CreateGraph(GroupId),
+    OpenGraph(GroupId),
+    DeleteGroup(GroupId),
+}
+
+/// A call under way.
+#[derive(Clone)]
+pub(super) struct Plan {
+    pub request: RequestId,
+    pub options: OpenOptions,
+    pub what: What,
+}
+
+/// A storage operation under way, and what it is for.
+pub(super) enum Operation {
+    /// The identity of a store is read.
+    LoadIdentity(Store),
+    /// A new identity is stored.
+    SaveIdentity(Store, Identity),
+    /// What is stored of a group or graph is read.
+    LoadState(Plan, Identity),
+    /// A new group is stored, then opened.
+    SaveGroup(Plan, Identity, Box<GroupState>),
+    /// A new graph is stored, then opened.
+    SaveGraph(Plan, Identity, GraphState),
+    /// A group's data is removed.
+    Delete(Plan),
+}
+
+/// The identity of a store: read once, then kept.
+pub(super) enum Slot {
+    /// Calls that wait for it.
+    Loading(Vec<Plan>),
+    /// It.
+    Ready(Identity),
+}
+
+impl Engine {
+    /// Begins a call: first the identity.
+    pub(super) fn begin(&mut self, now: Now, plan: Plan) {
+        let store = plan.options.store.clone();
+        match self.identities.get_mut(&store) {
+            Some(Slot::Loading(waiting)) => waiting.push(plan),
+            Some(Slot::Ready(identity)) => {
+                let identity = identity.clone();
+                self.with_identity(now, plan, identity);
+            }
+            None => {
+                self.identities
+                    .insert(store.clone(), Slot::Loading(vec![plan]));
+                let storage = self.operation(Operation::LoadIdentity(store.clone()));
+                let prefix = DEFAULT_KEY.to_owned();
+                self.core.effects.push_back(Effect::Load {
+                    storage,
+                    store,
+                    prefix,
+                });
+            }
+        }
+    }
+
+    fn operation(&mut self, operation: Operation) -> StorageId {
+        let storage = self.core.ids.storage();
+        self.operations.insert(storage, operation);
+        storage
+    }
+
+    fn persist(
+        &mut self,
+        operation: Operation,
+        store: Store,
+        changes: Vec<(String, Option<Vec<u8>>)>,
+    ) {
+        let storage = self.operation(operation);
+        self.core.effects.push_back(Effect::Persist {
+            storage,
+            store,
+            changes,
+            strict: true,
+        });
+    }
+
+    /// Stored values were read.
+    pub(super) fn loaded(
+        &mut self,
+        now: Now,
+        storage: StorageId,
+        result: Result<Vec<Entry>, StorageFault>,
+    ) {
+        match (self.operations.remove(&storage), result) {
+            (Some(Operation::LoadIdentity(store)), Ok(entries)) => {
+                let found = entries.iter().find(|(key, _)| key == DEFAULT_KEY);
+                match found.map(|(_, bytes)| Identity::from_stored(bytes)) {
+                    Some(Some(identity)) => self.identity_ready(now, &store, &identity),
+                    Some(None) => {
+                        let error = Error::new(Code::InvalidDatabase)
+                            .detail("the stored identity cannot be read");
+                        self.identity_failed(&store, &error);
+                    }
+                    None => {
+                        let identity = Identity::new(&mut self.core.random);
+                        let change = (DEFAULT_KEY.to_owned(), Some(identity.to_bytes()));
+                        let operation = Operation::SaveIdentity(store.clone(), identity);
+                        self.persist(operation, store, vec![change]);
+                    }
+                }
+            }
+            (Some(Operation::LoadIdentity(store)), Err(fault)) => {
+                self.identity_failed(&store, &load_error(fault));
+            }
+            (Some(Operation::LoadState(plan, identity)), Ok(entries)) => {
+                let bytes = entries.into_iter().next().map(|(_, bytes)| bytes);
+                self.with_state(now, plan, identity, bytes);
+            }
+            (Some(Operation::LoadState(plan, _)), Err(fault)) => {
+                self.answer(plan.request, Err(load_error(fault)));
+            }
+            (Some(other), _) => {
+                self.operations.insert(storage, other);
+            }
+            (None, _) => {}
+        }
+    }
+
+    /// Values were stored.
+    pub(super) fn persisted(
+        &mut self,
+        now: Now,
+        storage: StorageId,
+        result: Result<(), StorageFault>,
+    ) {
+        let Some(operation) = self.operations.remove(&storage) else {
+            return;
+        };
+        if let Err(fault) = result {
+            let error = save_error(fault);
+            return match operation {
+                Operation::SaveIdentity(store, _) => self.identity_failed(&store, &error),
+                Operation::SaveGroup(plan, ..)
+                | Operation::SaveGraph(plan, ..)
+                | Operation::Delete(plan) => self.answer(plan.request, Err(error)),
+                Operation::LoadIdentity(_) | Operation::LoadState(..) => {}
+            };
+        }
+        match operation {
+            Operation::SaveIdentity(store, identity) => {
+                self.identity_ready(now, &store, &identity);
+            }
+            Operation::SaveGroup(plan, identity, state) => {
+                self.open_group(now, &plan, identity, *state);
+            }
+            Operation::SaveGraph(plan, identity, state) => {
+                self.open_graph(now, &plan, &identity, &state);
+            }
+            Operation::Delete(plan) => self.answer(plan.request, Ok(Answer::Done)),
+            Operation::LoadIdentity(_) | Operation::LoadState(..) => {}
+        }
+    }
+
+    fn identity_ready(&mut self, now: Now, store: &Store, identity: &Identity) {
+        let slot = self
+            .identities
+            .insert(store.clone(), Slot::Ready(identity.clone()));
+        if let Some(Slot::Loading(waiting)) = slot {
+            for plan in waiting {
+                self.with_identity(now, plan, identity.clone());
+            }
+        }
+    }
+
+    fn identity_failed(&mut self, store: &Store, error: &Error) {
+        if let Some(Slot::Loading(waiting)) = self.identities.remove(store) {
+            for plan in waiting {
+                self.answer(plan.request, Err(error.clone()));
+            }
+        }
+    }
+
+    /// The identity is there: now what is stored of the group.
+    fn with_identity(&mut self, now: Now, plan: Plan, identity: Identity) {
+        let peer = identity.peer(self.core.config.crypto);
+        let prefix = match &plan.what {
+            What::CreateGroup(new) => {
+                let state = self.new_group(now, &identity, new, &plan.options.rendezvous);
+                return match state {
+                    Ok(state) => self.save_group(plan, identity, state),
+                    Err(error) => self.answer(plan.request, Err(error)),
+                };
+            }
+            What::JoinGroup(text) => {
+                let bearer = crate::group::invitation::Bearer::parse(self.core.config.crypto, text);
+                match bearer {
+                    Ok(bearer) => GroupState::key(bearer.body.group, peer),
+                    Err(error) => return self.answer(plan.request, Err(error)),
+                }
+            }
+            What::OpenGroup(group) => GroupState::key(*group, peer),
+            What::CreateGraph(graph) | What::OpenGraph(graph) => GraphState::key(*graph, peer),
+            What::DeleteGroup(group) => return self.delete(now, plan.clone(), *group, peer),
+        };
+        let store = plan.options.store.clone();
+        let storage = self.operation(Operation::LoadState(plan, identity));
+        self.core.effects.push_back(Effect::Load {
+            storage,
+            store,
+            prefix,
+        });
+    }
+
+    fn new_group(
+        &mut self,
+        now: Now,
+        identity: &Identity,
+        new: &NewGroup,
+        rendezvous: &[String],
+    ) -> Result<GroupState, Error> {
+        let crypto = self.core.config.crypto;
+        let servers = bases(&ServerUrl::parse_all(rendezvous)?);
+        Group::create(crypto, &mut self.core.random, now, identity, new, &servers)
+    }
+
+    fn save_group(&mut self, plan: Plan, identity: Identity, state: GroupState) {
+        let change = (
+            GroupState::key(state.group, state.peer),
+            Some(state.to_bytes()),
+        );
+        let store = plan.options.store.clone();
+        self.persist(
+            Operation::SaveGroup(plan, identity, Box::new(state)),
+            store,
+            vec![change],
+        );
+    }
+
+    /// What is stored of the group is there.
+    fn with_state(&mut self, now: Now, plan: Plan, identity: Identity, bytes: Option<Vec<u8>>) {
+        let damaged =
+            || Error::new(Code::InvalidDatabase).detail("what is stored of it cannot be read");
+        let crypto = self.core.config.crypto;
+        match plan.what.clone() {
+            What::OpenGroup(group) => {
+                let missing = || {
+                    Error::new(Code::NotFound).detail(format!(
+                        "this storage has no group {group}: create or join it first"
+                    ))
+                };
+                let state = bytes
+                    .ok_or_else(missing)
+                    .and_then(|bytes| GroupState::from_stored(&bytes).ok_or_else(damaged));
+                match state {
+                    Ok(state) => self.open_group(now, &plan, identity, state),
+                    Err(error) => self.answer(plan.request, Err(error)),
+                }
+            }
+            What::JoinGroup(text) => {
+                let stored = bytes.and_then(|bytes| GroupState::from_stored(&bytes));
+                // Joining again as a member gives the group there is.
+                if let Some(state) = stored.filter(|state| state.synchronized) {
+                    return self.open_group(now, &plan, identity, state);
+                }
+                let servers = ServerUrl::parse_all(&plan.options.rendezvous).map(|s| bases(&s));
+                let state = servers.and_then(|servers| {
+                    let random = &mut self.core.random;
+                    Group::join(crypto, random, now, &identity, &text, &servers)
+                });
+                match state {
+                    Ok(state) => self.save_group(plan, identity, state),
+                    Err(error) => self.answer(plan.request, Err(error)),
+                }
+            }
+            What::CreateGraph(_) if bytes.is_some() => {
+                self.answer(plan.request, Err(Code::DuplicateGraph.into()));
+            }
+            What::CreateGraph(graph) | What::OpenGraph(graph) => {
+                let made = matches!(plan.what, What::CreateGraph(_));
+                let stored = bytes.map(|bytes| GraphState::from_stored(&bytes).ok_or_else(damaged));
+                match stored {
+                    Some(Ok(state)) => self.open_graph(now, &plan, &identity, &state),
+                    Some(Err(error)) => self.answer(plan.request, Err(error)),
+                    None => {
+                        let state = GraphState {
+                            version: stored::GRAPH,
+                            synchronized: made,
+                            rendezvous: crate::group::urls(&plan.options.rendezvous),
+                        };
+                        let peer = identity.peer(crypto);
+                        let change = (GraphState::key(graph, peer), Some(state.to_bytes()));
+                        let store = plan.options.store.clone();
+                        let operation = Operation::SaveGraph(plan, identity, state);
+                        self.persist(operation, store, vec![change]);
+                    }
+                }
+            }
+            What::CreateGroup(_) | What::DeleteGroup(_) => {}
+        }
+    }
+
+    fn delete(&mut self, now: Now, plan: Plan, group: GroupId, peer: PeerId) {
+        let store = plan.options.store.clone();
+        let nodes: Vec<NodeIndex> = self
+            .nodes
+            .iter()
+            .filter(|(_, n)| n.graph.scope == group && n.peer == peer && n.store == store)
+            .map(|(index, _)| *index)
+            .collect();
+        for index in nodes {
+            self.end_node(
+                now,
+                index,
+                &Error::new(Code::InvalidGroup).detail("it was deleted"),
+            );
+        }
+        let change = (GroupState::key(group, peer), None);
+        self.persist(Operation::Delete(plan), store, vec![change]);
+    }
+
+    fn open_group(&mut self, now: Now, plan: &Plan, identity: Identity, state: GroupState) {
+        let crypto = self.core.config.crypto;
+        let (scope, peer) = (state.group, state.peer);
+        let stored: Vec<String> = state.rendezvous.iter().map(|url| url.to_string()).collect();
+        let seed = identity.seed;
+        let kind = Kind::Group(Box::new(Group::open(crypto, identity, state)));
+        self.open_node(now, plan, scope, peer, &seed, &stored, kind);
+    }
+
+    fn open_graph(&mut self, now: Now, plan: &Plan, identity: &Identity, state: &GraphState) {
+        let crypto = self.core.config.crypto;
+        let (What::CreateGraph(scope) | What::OpenGraph(scope)) = plan.what else {
+            return;
+        };
+        let stored: Vec<String> = state.rendezvous.iter().map(|url| url.to_string()).collect();
+        let kind = Kind::Graph {
+            security: OpenSecurity::new(crypto, scope),
+            synchronized: state.synchronized,
+            listen: false,
+        };
+        let peer = identity.peer(crypto);
+        self.open_node(now, plan, scope, peer, &identity.seed, &stored, kind);
+    }
+
+    /// A handle on the node, which is made if there is none yet.
+    #[allow(clippy::too_many_arguments)] // The parts of one node, each used once.
+    fn open_node(
+        &mut self,
+        now: Now,
+        plan: &Plan,
+        scope: GroupId,
+        peer: PeerId,
+        seed: &[u8; 32],
+        stored: &[String],
+        kind: Kind,
+    ) {
+        if !self.core.requests.is_pending(plan.request) {
+            // Given up meanwhile.
+            return;
+        }
+        let store = plan.options.store.clone();
+        let index = self
+            .nodes
+            .iter()
+            .find(|(_, n)| n.graph.scope == scope && n.peer == peer && n.store == store)
+            .map(|(index, _)| *index);
+        let index = match index {
+            Some(index) => index,
+            None if self.nodes.len() >= limits::NODES => {
+                let error = Error::new(Code::OutOfMemory)
+                    .detail(format!("{} groups and graphs are open", limits::NODES));
+                return self.answer(plan.request, Err(error));
+            }
+            None => {
+                let crypto = self.core.config.crypto;
+                let named = &plan.options.rendezvous;
+                let servers =
+                    match ServerUrl::parse_all(if named.is_empty() { stored } else { named }) {
+                        Ok(servers) => servers,
+                        Err(error) => return self.answer(plan.request, Err(error)),
+                    };
+                let own = OwnSession::new(crypto, &mut self.core.random, seed, scope, now);
+                let mut graph = Graph::new(scope, own);
+                graph.relay_only = plan.options.relay_only;
+                let mailbox = Mailbox::new(servers, &mut self.core.random);
+                let ice = plan.options.ice_servers.clone();
+                let index = self.core.ids.node();
+                self.nodes
+                    .insert(index, Node::new(store, peer, kind, graph, mailbox, ice));
+                index
+            }
+        };
+        let is_graph = matches!(plan.what, What::CreateGraph(_) | What::OpenGraph(_));
+        let handle = self.core.ids.handle(is_graph);
+        self.handles.insert(handle, index);
+        let Some(node) = self.nodes.get_mut(&index) else {
+            return;
+        };
+        node.handles.insert(handle);
+        let opened = Opened {
+            handle,
+            node: index,
+            group: scope,
+            peer,
+            node_id: node.graph.own.node,
+        };
+        self.answer(plan.request, Ok(Answer::Opened(Box::new(opened))));
+    }
+}
+
+fn bases(servers: &[ServerUrl]) -> Vec<String> {
+    servers.iter().map(|server| server.base.clone()).collect()
+}
+
+fn load_error(_: StorageFault) -> Error {
+    Error::new(Code::NoKeyAccess)
+}
+
+fn save_error(fault: StorageFault) -> Error {
+    Error::new(Code::StorageFull).detail(match fault {
+        StorageFault::Full => "there is no room left",
+        StorageFault::Blocked => "this page may not store anything",
+    })
+}
