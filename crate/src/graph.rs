@@ -228,12 +228,10 @@ impl Graph {
             Input::LinkOpened { link } => self.link_opened(cx, link),
             Input::LinkPath { link, turn } => self.link_path(link, turn),
             Input::FrameReceived { link, bytes, .. } => self.frame(cx, security, link, &bytes),
-            Input::LinkLost { link } => {
-                if self.links.contains_key(&link) {
-                    self.timers
-                        .arm(Timer::Lost(link), cx.now.monotonic + limits::LINK_LOST_MS);
-                    self.probe(cx, link);
-                }
+            Input::LinkLost { link } if self.links.contains_key(&link) => {
+                self.timers
+                    .arm(Timer::Lost(link), cx.now.monotonic + limits::LINK_LOST_MS);
+                self.probe(cx, link);
             }
             Input::LinkRecovered { link } => self.timers.disarm(&Timer::Lost(link)),
             Input::LinkFailed {

@@ -42,7 +42,7 @@ impl Flow {
     }
 
     /// The next message that fits the window: it counts as on its way from now on.
-    pub fn next(&mut self) -> Option<Outgoing> {
+    pub fn release(&mut self) -> Option<Outgoing> {
         let len = self.waiting.front()?.data.len();
         let full = self.in_flight.len() >= SEND_WINDOW_MESSAGES
             || (self.in_flight_bytes + len > SEND_WINDOW_BYTES && !self.in_flight.is_empty());
@@ -129,11 +129,11 @@ mod tests {
         for n in 0..3 {
             flow.push(message(n, SEND_WINDOW_BYTES / 2));
         }
-        assert_eq!(flow.next().map(|m| m.request), Some(RequestId(0)));
-        assert_eq!(flow.next().map(|m| m.request), Some(RequestId(1)));
-        assert!(flow.next().is_none());
+        assert_eq!(flow.release().map(|m| m.request), Some(RequestId(0)));
+        assert_eq!(flow.release().map(|m| m.request), Some(RequestId(1)));
+        assert!(flow.release().is_none());
         assert_eq!(flow.taken(), Some(RequestId(0)));
-        assert_eq!(flow.next().map(|m| m.request), Some(RequestId(2)));
+        assert_eq!(flow.release().map(|m| m.request), Some(RequestId(2)));
         assert_eq!(flow.drain(), vec![RequestId(1), RequestId(2)]);
     }
 

@@ -229,8 +229,11 @@ impl Graph {
         };
         loop {
             let next = match &mut direct {
-                Some(direct) => direct.flow.next().map(|message| (direct.remote, message)),
-                None => link.flow.next().map(|message| (0, message)),
+                Some(direct) => direct
+                    .flow
+                    .release()
+                    .map(|message| (direct.remote, message)),
+                None => link.flow.release().map(|message| (0, message)),
             };
             let Some((to, message)) = next else { return };
             let (Some(kind), Some(data)) = (Text::new(message.kind), Bytes::new(message.data))

@@ -382,6 +382,8 @@ macro_rules! wire_enum {
     }) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, Debug)]
+        // Messages live for one step: boxing a large variant would only cost an allocation.
+        #[allow(clippy::large_enum_variant)]
         $vis enum $name {
             $($(#[$variant_doc])* $variant { $($(#[$field_doc])* $field: $type),* }),*
         }
