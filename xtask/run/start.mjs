@@ -12,10 +12,10 @@ const FIRST_PORT = 8080;
 
 /** `args` go to the server; `--listen` there, or PORT, decides the address. */
 export async function start(args) {
-  await buildDemo();
-  const program = await buildServer();
   const given = listenOption(args);
   const address = given ?? `${HOST}:${await freePort()}`;
+  await buildDemo();
+  const program = await buildServer();
   const all = ['--www', DEMO, ...(given ? [] : ['--listen', address]), ...args];
   const server = spawn(program, all, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])

@@ -78,7 +78,10 @@ export const SUITES = [
   {
     name: 'package',
     what: 'the npm package as its users get it, and these scripts',
-    ready: buildPackage,
+    ready: async () => {
+      await buildDemo();
+      await buildServer();
+    },
     steps: () => [nodeTests('tests/package')],
   },
   {
