@@ -209,7 +209,6 @@ impl<'a> Judge<'a> {
         clock: &'a Clock,
         credentials: &'a [Credential],
     ) -> Self {
-        let credentials = credentials.get(..PROOF_CREDENTIALS).unwrap_or(credentials);
         Self {
             crypto,
             group,
@@ -410,4 +409,225 @@ impl<'a> Judge<'a> {
 
 fn untrusted(why: &str) -> Error {
     Error::new(Code::InvitationNotTrusted).detail(why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::{Primitives as _, REAL};
+
+    const NOW: u64 = 1_800_000_000;
+    const CREATOR: [u8; 32] = [1; 32];
+    const GROUP: [u8; 32] = [9; 32];
+
+    fn key(seed: &[u8; 32]) -> [u8; 32] {
+        REAL.public_key(seed)
+    }
+
+    fn group() -> GroupId {
+        GroupId(key(&GROUP))
+    }
+
+    fn membership(issuer: &[u8; 32], subject: &[u8; 32], role: Role, until: Seconds) -> Credential {
+        let body = Body::Membership {
+            subject: PeerId(key(subject)),
+            sealing: [0; 32],
+            role,
+            from: Seconds(NOW - 1000),
+            until,
+            issuer: key(issuer),
+            serial: [0; 8],
+        };
+        Credential::sign(&REAL, group(), issuer, body)
+    }
+
+    fn delegation(issuer: &[u8; 32], invitation: &[u8; 32], role: Role) -> Credential {
+        let body = Body::Delegation {
+            key: key(invitation),
+            role,
+            from: Seconds(NOW - 1000),
+            until: Seconds(NOW + 9000),
+            issuer: key(issuer),
+            serial: [invitation[0]; 8],
+            max_uses: 1,
+            usable_until: Seconds(NOW + 500),
+        };
+        Credential::sign(&REAL, group(), issuer, body)
+    }
+
+    fn admission(admitter: &[u8; 32], membership: &Credential, at: u64) -> Credential {
+        let body = Body::Admission {
+            membership: membership.hash(&REAL, group()),
+            at: Seconds(at),
+            issuer: key(admitter),
+        };
+        Credential::sign(&REAL, group(), admitter, body)
+    }
+
+    fn creator() -> Credential {
+        membership(&GROUP, &CREATOR, Role::Admin, Seconds::NEVER)
+    }
+
+    fn judge(set: &[Credential], peer: &[u8; 32], at_door: bool) -> Result<Member, Error> {
+        let clock = Clock {
+            wall_s: NOW,
+            offset_ms: None,
+        };
+        Judge::new(&REAL, group(), &clock, set).member(PeerId(key(peer)), at_door)
+    }
+
+    /// The invited and its credentials without an admission.
+    fn invited(invitation: &[u8; 32], peer: &[u8; 32]) -> (Vec<Credential>, Credential) {
+        let came = membership(invitation, peer, Role::Member, Seconds(NOW + 9000));
+        let chain = vec![
+            creator(),
+            delegation(&CREATOR, invitation, Role::Member),
+            came.clone(),
+        ];
+        (chain, came)
+    }
+
+    #[test]
+    fn the_creator_is_an_admin_and_a_stranger_is_nobody() {
+        assert_eq!(
+            judge(&[creator()], &CREATOR, false).map(|m| m.role),
+            Ok(Role::Admin)
+        );
+        assert_eq!(
+            judge(&[creator()], &[7; 32], false).unwrap_err().code,
+            Code::InvitationNotTrusted
+        );
+    }
+
+    #[test]
+    fn an_invited_member_needs_an_admission_except_at_the_door() {
+        let (mut set, came) = invited(&[20; 32], &[2; 32]);
+        assert!(
+            judge(&set, &[2; 32], false)
+                .unwrap_err()
+                .detail
+                .contains("admitted")
+        );
+        assert!(judge(&set, &[2; 32], true).is_ok());
+        set.push(admission(&CREATOR, &came, NOW));
+        let member = judge(&set, &[2; 32], false).unwrap();
+        assert_eq!(
+            (member.role, member.invitations),
+            (Role::Member, vec![[20; 8]])
+        );
+        // Whatever the order in which the credentials come.
+        set.reverse();
+        assert!(judge(&set, &[2; 32], false).is_ok());
+    }
+
+    #[test]
+    fn whoever_came_with_an_invitation_cannot_admit_by_it() {
+        let (mut set, first) = invited(&[20; 32], &[2; 32]);
+        set.push(admission(&CREATOR, &first, NOW));
+        let second = membership(&[20; 32], &[3; 32], Role::Member, Seconds(NOW + 9000));
+        set.push(second.clone());
+        set.push(admission(&[2; 32], &second, NOW));
+        let error = judge(&set, &[3; 32], false).unwrap_err();
+        assert!(error.detail.contains("same invitation"), "{error:?}");
+    }
+
+    #[test]
+    fn two_who_admit_each_other_are_a_circle() {
+        let (mut set, a) = invited(&[20; 32], &[2; 32]);
+        let (more, b) = invited(&[21; 32], &[3; 32]);
+        set.extend(more);
+        set.push(admission(&[3; 32], &a, NOW));
+        set.push(admission(&[2; 32], &b, NOW));
+        assert_eq!(
+            judge(&set, &[2; 32], false).unwrap_err().code,
+            Code::CircularChain
+        );
+    }
+
+    #[test]
+    fn an_admission_after_the_invitation_ended_is_void() {
+        let (mut set, came) = invited(&[20; 32], &[2; 32]);
+        set.push(admission(&CREATOR, &came, NOW + 501));
+        assert!(
+            judge(&set, &[2; 32], false)
+                .unwrap_err()
+                .detail
+                .contains("had ended")
+        );
+    }
+
+    #[test]
+    fn links_only_narrow_roles_and_time() {
+        // A member who is no inviter makes a member.
+        let (mut set, came) = invited(&[20; 32], &[2; 32]);
+        set.push(admission(&CREATOR, &came, NOW));
+        set.push(membership(
+            &[2; 32],
+            &[4; 32],
+            Role::Member,
+            Seconds(NOW + 10),
+        ));
+        assert!(judge(&set, &[4; 32], false).is_err());
+        // Somebody makes himself an admin by a member's invitation.
+        let came = membership(&[20; 32], &[5; 32], Role::Admin, Seconds(NOW + 10));
+        set.push(came.clone());
+        set.push(admission(&CREATOR, &came, NOW));
+        assert!(
+            judge(&set, &[5; 32], false)
+                .unwrap_err()
+                .detail
+                .contains("beyond")
+        );
+        // Or a member for longer than the invitation says.
+        let came = membership(&[20; 32], &[6; 32], Role::Member, Seconds::NEVER);
+        set.push(came.clone());
+        set.push(admission(&CREATOR, &came, NOW));
+        assert!(
+            judge(&set, &[6; 32], false)
+                .unwrap_err()
+                .detail
+                .contains("beyond")
+        );
+    }
+
+    #[test]
+    fn every_bit_of_a_chain_is_signed() {
+        let (mut set, came) = invited(&[20; 32], &[2; 32]);
+        set.push(admission(&CREATOR, &came, NOW));
+        for index in 0..set.len() {
+            let bytes = set[index].to_bytes();
+            for at in 0..bytes.len() {
+                let mut edited = bytes.clone();
+                edited[at] ^= 1;
+                let Ok(credential) = Credential::from_bytes(&edited) else {
+                    continue;
+                };
+                let mut forged = set.clone();
+                forged[index] = credential;
+                assert!(
+                    judge(&forged, &[2; 32], false).is_err(),
+                    "credential {index}, byte {at}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn chains_end_at_twenty_four_links() {
+        let mut set = vec![creator()];
+        let mut issuer = CREATOR;
+        for n in 0..CHAIN_LINKS as u8 {
+            let subject = [100 + n; 32];
+            set.push(membership(
+                &issuer,
+                &subject,
+                Role::Admin,
+                Seconds(NOW + 10),
+            ));
+            issuer = subject;
+        }
+        assert!(judge(&set, &[100 + CHAIN_LINKS as u8 - 2; 32], false).is_ok());
+        let error = judge(&set, &[100 + CHAIN_LINKS as u8 - 1; 32], false).unwrap_err();
+        assert_eq!(error.code, Code::ChainTooLong);
+    }
 }
