@@ -1,0 +1,58 @@
+// Launches the two real browsers, each in a process and a profile of its own.
+
+import { fail } from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import puppeteer from 'puppeteer-core';
+
+/** The browsers: where each is, and how it is started. */
+const BROWSERS = {
+  chromium: {
+    variable: 'PEER_GROUP_CHROMIUM',
+    places: ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'],
+    options: ({ plain }) => ({
+      browser: 'chrome',
+      pipe: true,
+      args: [
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-quic',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+        // Names instead of addresses cost a multicast lookup; one suite leaves them on.
+        ...(plain ? [] : ['--disable-features=WebRtcHideLocalIpsWithMdns']),
+      ],
+    }),
+  },
+  firefox: {
+    variable: 'PEER_GROUP_FIREFOX',
+    places: ['/usr/bin/firefox-esr', '/usr/bin/firefox'],
+    options: ({ plain }) => ({
+      browser: 'firefox',
+      extraPrefsFirefox: {
+        ...(plain ? {} : { 'media.peerconnection.ice.obfuscate_host_addresses': false }),
+        // Nothing but the test's own pages is to be loaded.
+        'app.update.enabled': false,
+        'browser.safebrowsing.malware.enabled': false,
+        'browser.safebrowsing.phishing.enabled': false,
+        'network.captive-portal-service.enabled': false,
+        'network.connectivity-service.enabled': false,
+      },
+    }),
+  },
+};
+
+/** Starts a browser by name. `plain`: as people run it. */
+export async function launch(name, { plain = false } = {}) {
+  const { variable, places, options } = BROWSERS[name];
+  const executablePath = process.env[variable] ?? places.find((place) => existsSync(place));
+  if (!executablePath) fail(`no ${name} was found: set ${variable} to its path`);
+  return puppeteer.launch({
+    headless: true,
+    executablePath,
+    timeout: 60_000,
+    protocolTimeout: 90_000,
+    ...options({ plain }),
+  });
+}

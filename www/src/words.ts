@@ -1,0 +1,145 @@
+// Words for every failure: what happened, and what the person can do about it.
+
+import { PeerError, type PeerErrorCode } from 'peer-group';
+
+/** What a button beside the words does. */
+export type Remedy = 'retry' | 'without-storage' | 'someone-else';
+
+export interface Words {
+  readonly code: PeerErrorCode | 'unknown';
+  readonly title: string;
+  readonly advice: string;
+  readonly remedies: readonly Remedy[];
+}
+
+type Row = readonly [title: string, advice: string, ...remedies: Remedy[]];
+
+const SERVER_DOWN: Row = [
+  'The server cannot be reached',
+  'It introduces people to each other, and it does not answer. Check your network; if others have the same trouble, the server is down. Then try again.',
+  'retry',
+];
+const NO_STORAGE: Row = [
+  'This browser does not let the page store anything',
+  'Your key and your groups live in this browser’s storage. Allow cookies and site data for this page, or go on without: then you are a stranger again after closing it.',
+  'without-storage',
+  'retry',
+];
+const NO_WAY_THROUGH: Row = [
+  'No way through the network was found',
+  'Somebody is there, but your two networks do not let browsers talk directly. Another network, such as a phone’s, often helps.',
+  'retry',
+];
+const BAD_INVITATION: Row = [
+  'This invitation is damaged',
+  'Part of the link is missing or was changed on the way. Ask for it again and copy the whole link.',
+];
+
+const TABLE: Partial<Record<PeerErrorCode, Row>> = {
+  'service-not-available': SERVER_DOWN,
+  'unable-to-listen': SERVER_DOWN,
+  'no-members-found': [
+    'Nobody of the group is online',
+    'Somebody who is already in the group must have it open to let you in. Ask one of them to open it, and keep this page open.',
+    'retry',
+  ],
+  'no-member-connections': NO_WAY_THROUGH,
+  'connection-failed': NO_WAY_THROUGH,
+  timeout: [
+    'It took too long',
+    'The network may be slow, or somebody left in the middle of it.',
+    'retry',
+  ],
+  'invitation-used-up': [
+    'This invitation is used up',
+    'It let in as many people as it was made for. Ask whoever sent it for a new link.',
+  ],
+  'invitation-revoked': [
+    'This invitation was withdrawn',
+    'Ask somebody in the group for a new link.',
+  ],
+  'invitation-not-trusted': BAD_INVITATION,
+  'invalid-peer-name': BAD_INVITATION,
+  'invalid-argument': BAD_INVITATION,
+  'invalid-time-period': [
+    'This invitation is not valid now',
+    'It has ended, or the clock of this device is wrong. Check date and time, or ask for a new link.',
+    'retry',
+  ],
+  'unsupported-platform': [
+    'This browser cannot talk to others directly',
+    'It has no WebRTC, or it is switched off by a setting or an extension. Use a current Firefox, Chrome, Edge or Safari, or switch it on, and reload.',
+  ],
+  'no-key-access': NO_STORAGE,
+  'access-denied': NO_STORAGE,
+  'storage-full': [
+    'This browser’s storage is full or blocked',
+    'Free some space, or allow cookies and site data for this page. You can go on without: then you are a stranger again after closing it.',
+    'without-storage',
+    'retry',
+  ],
+  'group-in-use': [
+    'You have this group open in another tab',
+    'One person is in a group once. Go on in the other tab, or close the group there and try again here. To try the chat alone, come in as someone else.',
+    'retry',
+    'someone-else',
+  ],
+  'connection-refused': ['They do not take whispers now', 'Write to everyone, or try later.'],
+  'node-not-found': ['They are not online', 'Try again when they are back.'],
+  'connection-not-found': ['The connection is gone', 'They may have left meanwhile.'],
+  'message-too-large': ['That message is too long', 'Send it in parts.'],
+  'rate-limited': ['That was too much at once', 'Wait a moment, then try again.', 'retry'],
+  'credential-revoked': [
+    'You are no longer in this group',
+    'Somebody who runs it ended your membership.',
+  ],
+  'unsupported-version': [
+    'You run different versions of this chat',
+    'Reload this page; if that does not help, the others must reload theirs.',
+  ],
+  'not-found': [
+    'This group is no longer stored here',
+    'The browser’s data was cleared. Ask for a new link.',
+  ],
+};
+
+/** The words for whatever was thrown. */
+export function explain(error: unknown): Words {
+  if (!(error instanceof PeerError)) {
+    const advice = error instanceof Error ? error.message : String(error);
+    return { code: 'unknown', title: 'Something went wrong', advice, remedies: ['retry'] };
+  }
+  const { code } = error;
+  if (code === 'clock-skew') return { code, remedies: ['retry'], ...clock(error) };
+  const row = TABLE[code];
+  if (row === undefined) {
+    return { code, title: 'Something went wrong', advice: error.message, remedies: ['retry'] };
+  }
+  const [title, advice, ...remedies] = row;
+  return { code, title, advice, remedies };
+}
+
+function clock({ evidence }: PeerError): { title: string; advice: string } {
+  const offset = evidence?.clockOffsetMs;
+  const known = offset !== undefined && Math.abs(offset) >= 60_000;
+  const by = known ? ` By the server’s time it is off by ${span(Math.abs(offset))}.` : '';
+  return {
+    title: 'A clock is wrong',
+    advice: `Memberships have a beginning and an end, so clocks must agree.${by} Set date and time of this device (best: automatically), then try again. If it is right here, the other device is wrong.`,
+  };
+}
+
+const UNITS: readonly (readonly [ms: number, one: string])[] = [
+  [86_400_000, 'day'],
+  [3_600_000, 'hour'],
+  [60_000, 'minute'],
+];
+
+/** A length of time for people: "about 2 hours". */
+export function span(ms: number): string {
+  for (const [size, one] of UNITS) {
+    const count = Math.round(ms / size);
+    if (count >= 1) return `about ${count} ${one}${count === 1 ? '' : 's'}`;
+  }
+  return 'less than a minute';
+}
