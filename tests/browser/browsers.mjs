@@ -1,7 +1,9 @@
 // Launches the two real browsers, each in a process and a profile of its own.
 
 import { fail } from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import puppeteer from 'puppeteer-core';
 
 /** The browsers: where each is, and how it is started. */
@@ -28,9 +30,10 @@ const BROWSERS = {
   firefox: {
     variable: 'PEER_GROUP_FIREFOX',
     places: ['/usr/bin/firefox-esr', '/usr/bin/firefox'],
-    options: ({ plain }) => ({
+    options: ({ plain, storageBlocked }) => ({
       browser: 'firefox',
       extraPrefsFirefox: {
+        ...(storageBlocked ? { 'network.cookie.cookieBehavior': 2 } : {}),
         ...(plain ? {} : { 'media.peerconnection.ice.obfuscate_host_addresses': false }),
         // Nothing but the test's own pages is to be loaded.
         'app.update.enabled': false,
@@ -43,16 +46,33 @@ const BROWSERS = {
   },
 };
 
-/** Starts a browser by name. `plain`: as people run it. */
-export async function launch(name, { plain = false } = {}) {
+/** Starts a browser by name. `plain`: as people run it; `storageBlocked`: set to store nothing. */
+export async function launch(name, { plain = false, storageBlocked = false } = {}) {
   const { variable, places, options } = BROWSERS[name];
   const executablePath = process.env[variable] ?? places.find((place) => existsSync(place));
   if (!executablePath) fail(`no ${name} was found: set ${variable} to its path`);
-  return puppeteer.launch({
+  const profile = name === 'chromium' && storageBlocked ? blockingProfile() : undefined;
+  const browser = await puppeteer.launch({
     headless: true,
+    defaultViewport: null,
     executablePath,
     timeout: 60_000,
     protocolTimeout: 90_000,
-    ...options({ plain }),
+    ...options({ plain, storageBlocked }),
+    ...(profile ? { userDataDir: profile } : {}),
   });
+  if (profile) {
+    browser.process()?.once('exit', () => rmSync(profile, { recursive: true, force: true }));
+  }
+  return browser;
+}
+
+/** A profile of Chromium in which the person has forbidden all site data. */
+function blockingProfile() {
+  const folder = mkdtempSync(join(tmpdir(), 'peer-group-profile-'));
+  mkdirSync(join(folder, 'Default'));
+  const forbidden = 2;
+  const preferences = { profile: { default_content_setting_values: { cookies: forbidden } } };
+  writeFileSync(join(folder, 'Default', 'Preferences'), JSON.stringify(preferences));
+  return folder;
 }

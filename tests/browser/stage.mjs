@@ -32,8 +32,8 @@ export class Stage {
     return Page.open(await this.browser(kind, process), this.origin);
   }
 
-  async browser(kind, process = `${kind} 1`) {
-    const known = this.#browsers.get(process) ?? launch(kind, { plain: this.plain });
+  async browser(kind, process = `${kind} 1`, options = {}) {
+    const known = this.#browsers.get(process) ?? launch(kind, { plain: this.plain, ...options });
     this.#browsers.set(process, known);
     return known;
   }
@@ -64,12 +64,12 @@ export async function pair(stage, kinds, { name = 'g' } = {}) {
 }
 
 /** Makes a group in page `a` and lets page `b` in. */
-export async function meet(stage, a, b, { name = 'g' } = {}) {
+export async function meet(stage, a, b, { name = 'g', join = {} } = {}) {
   const rendezvous = stage.origin;
   const first = await a.call('create', name, { friendlyName: 'pair', rendezvous });
   await a.call('connect', name);
   const invitation = await a.call('invite', name, { maxUses: 5 });
-  const second = await b.call('join', name, invitation, {});
+  const second = await b.call('join', name, invitation, join);
   await b.call('connect', name);
   await Promise.all([linked(a, name, second.peerId), linked(b, name, first.peerId)]);
   return { a, b, first, second, invitation };

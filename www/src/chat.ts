@@ -28,6 +28,12 @@ export interface Neighbor {
 /** How often round-trip times on the screen are renewed. */
 const LOOK_AGAIN_MS = 2000;
 
+/** One attempt to go online. Short: the words come soon, and the next attempt follows by itself. */
+const ATTEMPT_MS = 15_000;
+const NEXT_ATTEMPT_MS = 3000;
+/** What may pass without anybody doing anything about it. */
+const MAY_PASS: readonly Words['code'][] = ['no-members-found', 'service-not-available'];
+
 /** How many may come in with one link. */
 export const LINK_USES = 20;
 
@@ -46,6 +52,7 @@ export class Chat {
   readonly #greeted = new Set<PeerId>();
   readonly #closing = new AbortController();
   #announced = false;
+  #nextAttempt: ReturnType<typeof setTimeout> | undefined;
 
   /** Makes a group. Local: `connect` goes online. */
   static async create(person: Person, name: string): Promise<Chat> {
@@ -96,14 +103,20 @@ export class Chat {
     return this.#closing.signal.aborted;
   }
 
-  /** Goes online; a failure becomes `trouble`, and may be tried again. */
+  /** Goes online. A failure becomes `trouble`; one that may pass is followed by new attempts. */
   async connect(): Promise<void> {
-    this.trouble = undefined;
-    this.#announce();
+    clearTimeout(this.#nextAttempt);
     try {
-      await this.group.connect();
+      const connecting = this.group.connect({ timeout: ATTEMPT_MS });
+      this.#announce();
+      await connecting;
+      this.trouble = undefined;
     } catch (error) {
-      if (!this.closed) this.trouble = explain(error);
+      if (this.closed) return;
+      this.trouble = explain(error);
+      if (MAY_PASS.includes(this.trouble.code)) {
+        this.#nextAttempt = setTimeout(() => void this.connect(), NEXT_ATTEMPT_MS);
+      }
     }
     this.#announce();
   }
@@ -112,6 +125,7 @@ export class Chat {
   async close(): Promise<void> {
     if (this.closed) return;
     this.#closing.abort();
+    clearTimeout(this.#nextAttempt);
     // A group deleted meanwhile has nothing left to close.
     await this.group.close().catch(() => {});
   }

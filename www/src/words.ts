@@ -16,7 +16,7 @@ type Row = readonly [title: string, advice: string, ...remedies: Remedy[]];
 
 const SERVER_DOWN: Row = [
   'The server cannot be reached',
-  'It introduces people to each other, and it does not answer. Check your network; if others have the same trouble, the server is down. Then try again.',
+  'It introduces people to each other, and it does not answer. Check your network; if others have the same trouble, the server is down. This page keeps trying.',
   'retry',
 ];
 const NO_STORAGE: Row = [
@@ -40,7 +40,7 @@ const TABLE: Partial<Record<PeerErrorCode, Row>> = {
   'unable-to-listen': SERVER_DOWN,
   'no-members-found': [
     'Nobody of the group is online',
-    'Somebody who is already in the group must have it open to let you in. Ask one of them to open it, and keep this page open.',
+    'Somebody who is already in the group must have it open to let you in. Ask one of them to open it, and keep this page open: it keeps looking.',
     'retry',
   ],
   'no-member-connections': NO_WAY_THROUGH,

@@ -56,7 +56,11 @@ export class Room {
     this.#composer = new Composer((text) => this.#send(text));
     this.#face = new Face(chat.person.name, chat.group.peerId);
     const links = new Links(chat);
-    this.#share = new Share(links, actions.someoneElse, () => this.#toggleShare(false));
+    const someoneElse = () => {
+      this.#toggleShare(false);
+      actions.someoneElse();
+    };
+    this.#share = new Share(links, someoneElse, () => this.#toggleShare(false));
     this.#invite = el(
       'button',
       {
@@ -154,7 +158,10 @@ export class Room {
     this.#empty.hidden =
       !everyone || state !== 'listening' || neighbors.length > 0 || chat.everyone.lines.length > 0;
     this.#trouble.show(chat.trouble, {
-      retry: () => void chat.connect(),
+      retry: () => {
+        chat.trouble = undefined;
+        void chat.connect();
+      },
       'someone-else': this.#actions.someoneElse,
       'without-storage': this.#actions.withoutStorage,
     });
@@ -175,7 +182,7 @@ export class Room {
       suspended: 'Asleep',
       closed: 'Closed',
     };
-    const state = this.#chat.trouble && count === 0 ? 'disconnected' : status.state;
+    const { state } = status;
     this.#status.setAttribute('data-state', state);
     setText(this.#status, `${words[state]} · as ${name}`);
   }

@@ -17,7 +17,8 @@ export class Trouble {
   #shown: Words | undefined;
 
   show(words: Words | undefined, remedies: Remedies = {}): void {
-    if (words === this.#shown) return;
+    // The same words again are not announced again.
+    if (words?.code === this.#shown?.code && words?.advice === this.#shown?.advice) return;
     this.#shown = words;
     if (words === undefined) {
       this.element.replaceChildren();

@@ -1,0 +1,160 @@
+// A test's hand in the demo: what a person sees and does there.
+
+import assert from 'node:assert/strict';
+
+const WITHIN_MS = 15_000;
+
+/** One browser window with the chat. */
+export class Window {
+  complaints = [];
+  #page;
+
+  /** `url` may carry an invitation. `before` runs in the page before its scripts. */
+  static async open(browser, url, { before, width = 1280, height = 800 } = {}) {
+    const page = await browser.newPage();
+    const window = new Window(page);
+    await window.resize({ width, height });
+    if (before) await page.evaluateOnNewDocument(before);
+    await page.goto(url);
+    return window;
+  }
+
+  constructor(page) {
+    this.#page = page;
+    page.on('pageerror', (error) => this.complaints.push(`thrown: ${error?.message ?? error}`));
+    page.on('console', (message) => {
+      if (['error', 'warn'].includes(message.type())) {
+        this.complaints.push(`console: ${message.text()}`);
+      }
+    });
+  }
+
+  get page() {
+    return this.#page;
+  }
+
+  /** One person's part of the window. */
+  person(id = 'me') {
+    return new Person(this.#page, `[data-person="${id}"]`);
+  }
+
+  isQuiet(except = () => false) {
+    const left = this.complaints.filter((line) => !except(line));
+    assert.deepEqual(left, [], 'the console is quiet');
+  }
+
+  async resize(viewport) {
+    await this.#page.setViewport(viewport).catch((error) => {
+      // Firefox has the size by then; turning a screen is what it does not know.
+      if (!error.message.includes('setScreenOrientationOverride')) throw error;
+    });
+  }
+
+  /** Nothing sticks out to the side. */
+  async fits() {
+    const [content, width] = await this.#page.evaluate(() => [
+      document.documentElement.scrollWidth,
+      document.documentElement.clientWidth,
+    ]);
+    assert.ok(content <= width, `${content} px of content in ${width} px`);
+  }
+
+  async close() {
+    await this.#page.close();
+  }
+}
+
+export class Person {
+  #page;
+  #scope;
+
+  constructor(page, scope) {
+    this.#page = page;
+    this.#scope = scope;
+  }
+
+  /** The element, once it is visible. */
+  find(selector, within = WITHIN_MS) {
+    return this.#page.waitForSelector(`${this.#scope} ${selector}`, {
+      visible: true,
+      timeout: within,
+    });
+  }
+
+  async click(selector) {
+    const element = await this.find(selector);
+    await element.click();
+  }
+
+  /** Waits until the first such element holds the text. */
+  async reads(selector, text, within = WITHIN_MS) {
+    const full = `${this.#scope} ${selector}`;
+    try {
+      await this.#page.waitForFunction(
+        (where, what) =>
+          [...document.querySelectorAll(where)].some(
+            (element) => element.checkVisibility() && element.textContent.includes(what),
+          ),
+        { polling: 50, timeout: within },
+        full,
+        text,
+      );
+    } catch {
+      const there = await this.texts(selector);
+      assert.fail(`"${text}" is not in ${full}: ${JSON.stringify(there)}`);
+    }
+  }
+
+  texts(selector) {
+    return this.#page.$$eval(`${this.#scope} ${selector}`, (all) =>
+      all.map(({ textContent }) => textContent),
+    );
+  }
+
+  async fill(name, text) {
+    const input = await this.find(`[name="${name}"]`);
+    await input.click({ clickCount: 3 });
+    await this.#page.keyboard.type(text);
+  }
+
+  async create(name, group) {
+    await this.fill('name', name);
+    await this.fill('group', group);
+    await this.click('button.primary');
+    await this.reads('.head h1', group);
+  }
+
+  async comeIn(name) {
+    await this.find('.invited');
+    await this.fill('name', name);
+    await this.click('.invited button.primary');
+  }
+
+  /** A link out of the share panel that lets in that many people. */
+  async link(uses = 20) {
+    await this.click('.invite');
+    const select = await this.find('[name="uses"]');
+    await select.select(String(uses));
+    const field = await this.find('.share .link');
+    await this.#page.waitForFunction(
+      (input) => input.value.includes('#pg-invite:'),
+      { polling: 50, timeout: WITHIN_MS },
+      field,
+    );
+    const link = await field.evaluate(({ value }) => value);
+    await this.#page.keyboard.press('Escape');
+    return link;
+  }
+
+  async say(text) {
+    await this.click('.composer textarea');
+    await this.#page.keyboard.type(text);
+    await this.#page.keyboard.press('Enter');
+  }
+
+  /** Waits for the words of a failure. */
+  async trouble(code, title, within = WITHIN_MS) {
+    await this.find(`.trouble[data-code="${code}"]`, within);
+    await this.reads('.trouble strong', title);
+  }
+}
