@@ -1,5 +1,5 @@
 //! A graph: nodes, the links between them, and direct connections. It knows no certificates; a
-//! [`Security`](security::Security) says who may be here.
+//! [`security::Security`] says who may be here.
 
 pub mod direct;
 pub mod flow;

@@ -82,6 +82,8 @@ pub(super) struct Node {
     discovery: Discovery,
     ice_servers: Vec<IceServer>,
     online: bool,
+    /// It has been usable since it went online.
+    was_usable: bool,
     lock: Lock,
     reachable: bool,
     timers: Timers<Timer>,
@@ -120,6 +122,7 @@ impl Node {
             discovery: Discovery::default(),
             ice_servers,
             online: false,
+            was_usable: false,
             lock: Lock::None,
             reachable: false,
             timers: Timers::default(),
@@ -169,14 +172,13 @@ impl Node {
             cx.answer(request, Ok(Answer::Status(self.status)));
             return;
         }
-        if let Kind::Group(group) = &self.kind {
-            let clock = group.clock(cx.now);
-            if let Err(error) = group.own_membership(&clock)
-                && error.code != Code::ClockSkew
-            {
-                cx.answer(request, Err(error));
-                return;
-            }
+        // A wrong clock is named once the server has told its time.
+        if let Some(error) = self
+            .own_fault(cx)
+            .filter(|error| error.code != Code::ClockSkew)
+        {
+            cx.answer(request, Err(error));
+            return;
         }
         self.connects.push(request);
         self.timers
@@ -289,6 +291,7 @@ impl Node {
     /// Leaves the network, telling everybody.
     pub(super) fn go_offline(&mut self, cx: &mut Context<'_>, code: Code) {
         self.online = false;
+        self.was_usable = false;
         self.reachable = false;
         self.graph.shut_down(cx, code);
         self.graph.address = None;
@@ -325,7 +328,7 @@ impl Node {
                 let error = Error::new(Code::ServiceNotAvailable).at(Stage::Rendezvous);
                 cx.answer(request, Err(error));
             } else {
-                let error = self.why_not(cx);
+                let error = self.why_not();
                 self.fail_connect(cx, request, error);
             }
         }
@@ -389,9 +392,7 @@ impl Node {
         for request in core::mem::take(&mut self.listeners) {
             cx.answer(request, Err(code.into()));
         }
-        for request in self.connects.clone() {
-            self.fail_connect(cx, request, code.into());
-        }
+        self.fail_connects(cx, &code.into());
         self.go_offline(cx, code);
     }
 
@@ -404,9 +405,7 @@ impl Node {
     fn saved(&mut self, cx: &mut Context<'_>, result: Result<(), StorageFault>) {
         self.saving = None;
         if result.is_err() {
-            for request in self.connects.clone() {
-                self.fail_connect(cx, request, Code::StorageFull.into());
-            }
+            self.fail_connects(cx, &Code::StorageFull.into());
         }
     }
 
@@ -452,12 +451,19 @@ impl Node {
             } else if let Some(news) = self.graph.news.pop_front() {
                 self.news(cx, news);
             } else {
-                break;
+                self.spread(cx);
+                self.flush_signals(cx);
+                self.save(cx);
+                self.tell_status(cx);
+                self.settle_calls(cx);
+                if self.current_status() == self.status && self.graph.news.is_empty() {
+                    return;
+                }
             }
         }
-        self.spread(cx);
-        self.flush_signals(cx);
-        self.save(cx);
+    }
+
+    fn tell_status(&mut self, cx: &mut Context<'_>) {
         let status = self.current_status();
         if status != self.status {
             self.status = status;
@@ -466,7 +472,6 @@ impl Node {
                 status,
             });
         }
-        self.settle_calls(cx);
     }
 
     fn mail(&mut self, cx: &mut Context<'_>, mail: Mail) {
@@ -485,7 +490,10 @@ impl Node {
                 for address in core::mem::take(&mut self.addresses) {
                     self.graph.learn(cx, address, None);
                 }
-                self.begin_discovery(cx);
+                match self.own_fault(cx) {
+                    Some(error) => self.fail_connects(cx, &error),
+                    None => self.begin_discovery(cx),
+                }
             }
             Mail::Lost => {
                 self.graph.address = None;
@@ -512,6 +520,14 @@ impl Node {
                 }
             }
         }
+    }
+
+    /// Why our own membership does not hold now; the server's time helps to say it.
+    fn own_fault(&self, cx: &Context<'_>) -> Option<Error> {
+        let Kind::Group(group) = &self.kind else {
+            return None;
+        };
+        group.own_membership(&group.clock(cx.now)).err()
     }
 
     fn begin_discovery(&mut self, cx: &mut Context<'_>) {
@@ -599,9 +615,12 @@ impl Node {
         }
     }
 
-    /// Listening, and what we were given at the door is safely kept.
+    /// Listening, and what we were given at the door is safely kept; or still among neighbors while
+    /// the server is away.
     fn is_usable(&self) -> bool {
-        self.status.listening && !self.dirty && self.saving.is_none()
+        let kept = self.was_usable || (!self.dirty && self.saving.is_none());
+        let among = self.was_usable && self.status.has_connections;
+        (self.status.listening && kept) || among
     }
 
     /// Answers every call that has what it waited for, or never will.
@@ -619,15 +638,20 @@ impl Node {
             return;
         }
         if self.is_usable() {
+            self.was_usable = true;
             self.trouble = None;
             for request in core::mem::take(&mut self.connects) {
                 self.timers.disarm(&Timer::Connect(request));
                 cx.answer(request, Ok(Answer::Status(self.status)));
             }
         } else if let Some(error) = self.hopeless(cx) {
-            for request in self.connects.clone() {
-                self.fail_connect(cx, request, error.clone());
-            }
+            self.fail_connects(cx, &error);
+        }
+    }
+
+    fn fail_connects(&mut self, cx: &mut Context<'_>, error: &Error) {
+        for request in self.connects.clone() {
+            self.fail_connect(cx, request, error.clone());
         }
     }
 
@@ -640,8 +664,7 @@ impl Node {
     }
 
     /// The best that can be said about a connect that ran out of time.
-    fn why_not(&self, cx: &Context<'_>) -> Error {
-        let _ = cx;
+    fn why_not(&self) -> Error {
         if !self.mailbox.is_ready() {
             return Error::new(Code::ServiceNotAvailable)
                 .detail(format!("no answer from {}", self.mailbox.base()))
@@ -695,11 +718,11 @@ impl Node {
         self.forget_connect(cx, request);
     }
 
-    /// With the last call that wanted it online gone, a node that is not usable goes off again.
+    /// With the last call that wanted it online gone, a node that never was usable goes off again.
     fn forget_connect(&mut self, cx: &mut Context<'_>, request: RequestId) {
         self.timers.disarm(&Timer::Connect(request));
         self.connects.retain(|r| *r != request);
-        if self.connects.is_empty() && !self.status.listening {
+        if self.connects.is_empty() && !self.was_usable {
             self.trouble = None;
             self.go_offline(cx, Code::ConnectionFailed);
         }

@@ -383,6 +383,7 @@ impl Engine {
             return;
         }
         let store = plan.options.store.clone();
+        let mut kind = Some(kind);
         let index = self
             .nodes
             .iter()

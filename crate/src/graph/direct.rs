@@ -93,7 +93,13 @@ impl Graph {
                     )));
                 }
                 let peer = session.as_ref().map(|session| session.body.peer);
-                let link = self.dial(cx, security, address, session, Purpose::Direct, None);
+                // Whoever is to be a neighbor anyway becomes one now.
+                let purpose = if self.wants(node) {
+                    Purpose::Neighbor
+                } else {
+                    Purpose::Direct
+                };
+                let link = self.dial(cx, security, address, session, purpose, None);
                 (link, false, peer)
             }
         };

@@ -152,6 +152,11 @@ impl Graph {
         self.plan(cx);
     }
 
+    /// Whether a node is to become a neighbor.
+    pub(super) fn wants(&self, node: NodeId) -> bool {
+        self.wanted().any(|(wanted, _)| wanted == node)
+    }
+
     /// Whether a dial is under way or will be soon.
     #[must_use]
     pub fn is_trying(&self, now: Millis) -> bool {
