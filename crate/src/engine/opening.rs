@@ -410,8 +410,10 @@ impl Engine {
                 let mailbox = Mailbox::new(servers, &mut self.core.random);
                 let ice = plan.options.ice_servers.clone();
                 let index = self.core.ids.node();
-                self.nodes
-                    .insert(index, Node::new(store, peer, kind, graph, mailbox, ice));
+                if let Some(kind) = kind.take() {
+                    self.nodes
+                        .insert(index, Node::new(store, peer, kind, graph, mailbox, ice));
+                }
                 index
             }
         };
