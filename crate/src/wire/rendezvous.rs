@@ -236,7 +236,9 @@ reasons! {
         Version = server_error::VERSION,
         /// The signature does not fit.
         Signature = server_error::SIGNATURE,
-        /// The tag does not fit its secret.
+        /// The tag does not fit its secret, or is not this connection's, or does not stand (any
+        /// more) in the topic to be refreshed. A connection has one tag at a time, and none until
+        /// Listen or Join.
         Tag = server_error::TAG,
         /// Too many requests.
         Rate = server_error::RATE,

@@ -1,0 +1,301 @@
+//! The rendezvous server without sockets or clocks: who is reachable, who stands where, and who
+//! hears what.
+//!
+//! Whoever drives it reports what happened ([`Rooms::connected`], [`Rooms::received`],
+//! [`Rooms::disconnected`]), calls [`Rooms::tick`] no later than [`Rooms::next_timeout`], and does
+//! what [`Rooms::poll`] says. A connection that was told to close is forgotten at once; whatever is
+//! reported of it later changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use peer_group::crypto::Crypto;
+use peer_group::limits::RENDEZVOUS_SERVERS;
+use peer_group::names::{Tag, Topic};
+use peer_group::random::Random;
+use peer_group::time::{Millis, Now};
+use peer_group::wire::codec::{List, Wire as _};
+use peer_group::wire::rendezvous::{ClientMessage, ErrorReason, ServerMessage, Url};
+
+mod bucket;
+mod config;
+mod requests;
+mod tags;
+#[cfg(test)]
+mod tests;
+mod topics;
+
+use bucket::Bucket;
+pub use config::{Config, Limits, Rate};
+use tags::Tags;
+use topics::Topics;
+
+/// One socket of the server. Never used twice.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ConnId(pub u64);
+
+/// What whoever drives the machine must do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Out {
+    /// Send one frame.
+    Send {
+        /// On this connection.
+        conn: ConnId,
+        /// A [`ServerMessage`].
+        bytes: Vec<u8>,
+    },
+    /// Close the connection, after what was sent on it before.
+    Close {
+        /// Which one.
+        conn: ConnId,
+        /// As the last message on it says.
+        reason: ErrorReason,
+    },
+}
+
+/// The server's state and rules.
+pub struct Rooms {
+    config: Config,
+    crypto: Crypto,
+    random: Random,
+    connections: BTreeMap<ConnId, Connection>,
+    hellos_due: BTreeSet<(Millis, ConnId)>,
+    tags: Tags,
+    topics: Topics,
+    out: VecDeque<Out>,
+}
+
+struct Connection {
+    /// The server's host and port as this client dialled them.
+    origin: String,
+    stage: Stage,
+    tag: Option<Tag>,
+    topics: BTreeSet<Topic>,
+    requests: Bucket,
+    signals: Bucket,
+}
+
+#[derive(Clone, Copy)]
+enum Stage {
+    /// Nothing was said yet; Hello must come by then.
+    Silent(Millis),
+    /// Welcome was sent, with this challenge.
+    Welcomed([u8; 32]),
+}
+
+/// Why a message is answered with an error.
+struct Failure {
+    reason: ErrorReason,
+    retry_after_ms: u32,
+}
+
+impl From<ErrorReason> for Failure {
+    fn from(reason: ErrorReason) -> Self {
+        Self {
+            reason,
+            retry_after_ms: 0,
+        }
+    }
+}
+
+/// When to come back to a server that has no room for one more connection, in milliseconds.
+const FULL_RETRY_MS: u32 = 30_000;
+
+impl Rooms {
+    /// An empty server. The seed must be unpredictable: challenges come from it.
+    #[must_use]
+    pub fn new(config: Config, seed: [u8; 32], crypto: Crypto) -> Self {
+        Self {
+            config,
+            crypto,
+            random: Random::new(seed),
+            connections: BTreeMap::new(),
+            hellos_due: BTreeSet::new(),
+            tags: Tags::default(),
+            topics: Topics::default(),
+            out: VecDeque::new(),
+        }
+    }
+
+    /// A socket was opened; `origin` is the server's host and port as the client dialled them.
+    pub fn connected(&mut self, now: Now, conn: ConnId, origin: String) {
+        self.tick(now);
+        self.forget(conn);
+        if self.connections.len() >= self.config.limits.connections {
+            let failure = Failure {
+                reason: ErrorReason::Full,
+                retry_after_ms: FULL_RETRY_MS,
+            };
+            return self.hang_up(conn, &failure);
+        }
+        let due = now.monotonic.saturating_add(self.config.limits.hello_ms);
+        self.hellos_due.insert((due, conn));
+        let connection = Connection {
+            origin,
+            stage: Stage::Silent(due),
+            tag: None,
+            topics: BTreeSet::new(),
+            requests: Bucket::new(now.monotonic, self.config.limits.requests),
+            signals: Bucket::new(now.monotonic, self.config.limits.signals),
+        };
+        self.connections.insert(conn, connection);
+    }
+
+    /// A frame came in.
+    pub fn received(&mut self, now: Now, conn: ConnId, bytes: &[u8]) {
+        self.tick(now);
+        if !self.connections.contains_key(&conn) {
+            return;
+        }
+        let answer = match ClientMessage::from_bytes(bytes) {
+            Ok(message) => self.answer(now, conn, message),
+            Err(_) => Err(ErrorReason::Malformed.into()),
+        };
+        match answer {
+            Ok(Some(message)) => self.send(conn, &message),
+            Ok(None) => {}
+            Err(failure) if ends(failure.reason) => self.hang_up(conn, &failure),
+            Err(failure) => self.send_error(conn, &failure),
+        }
+    }
+
+    /// A socket is gone, by whichever side.
+    pub fn disconnected(&mut self, now: Now, conn: ConnId) {
+        self.tick(now);
+        self.forget(conn);
+    }
+
+    /// Tells everybody that the server is about to stop, each with a delay of its own below
+    /// `spread`, so that they do not come back at once.
+    pub fn go_away(
+        &mut self,
+        now: Now,
+        spread: Millis,
+        servers: &List<Url, { RENDEZVOUS_SERVERS }>,
+    ) {
+        self.tick(now);
+        let everybody: Vec<ConnId> = self.connections.keys().copied().collect();
+        for conn in everybody {
+            let delay = self.random.below(spread);
+            let message = ServerMessage::GoAway {
+                delay_ms: u32::try_from(delay).unwrap_or(u32::MAX),
+                servers: servers.clone(),
+            };
+            self.send(conn, &message);
+        }
+    }
+
+    /// Does what is due by now.
+    pub fn tick(&mut self, now: Now) {
+        while let Some((topic, tag)) = self.topics.expire(now.monotonic) {
+            let connection = self
+                .tags
+                .conn(tag)
+                .and_then(|conn| self.connections.get_mut(&conn));
+            if let Some(connection) = connection {
+                connection.topics.remove(&topic);
+            }
+        }
+        while let Some((due, conn)) = self.hellos_due.first().copied() {
+            if due > now.monotonic {
+                break;
+            }
+            self.hellos_due.remove(&(due, conn));
+            self.hang_up(conn, &ErrorReason::Malformed.into());
+        }
+    }
+
+    /// When [`tick`](Self::tick) is due, on the monotonic clock.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Millis> {
+        let hello = self.hellos_due.first().map(|(due, _)| *due);
+        hello.into_iter().chain(self.topics.next_timeout()).min()
+    }
+
+    /// What is to be done next, in this order.
+    pub fn poll(&mut self) -> Option<Out> {
+        self.out.pop_front()
+    }
+
+    /// How many connections are open.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    fn connection(&mut self, conn: ConnId) -> Result<&mut Connection, Failure> {
+        // Every caller has just looked it up; a connection that is gone is answered into the void.
+        self.connections
+            .get_mut(&conn)
+            .ok_or_else(|| ErrorReason::Malformed.into())
+    }
+
+    /// Fails unless `tag` is the connection's.
+    fn own_tag(&mut self, conn: ConnId, tag: Tag) -> Result<(), Failure> {
+        if self.connection(conn)?.tag == Some(tag) {
+            Ok(())
+        } else {
+            Err(ErrorReason::Tag.into())
+        }
+    }
+
+    /// Ends that the connection is reachable and stands anywhere.
+    fn release(&mut self, conn: ConnId) {
+        let Some(connection) = self.connections.get_mut(&conn) else {
+            return;
+        };
+        let Some(tag) = connection.tag.take() else {
+            return;
+        };
+        for topic in std::mem::take(&mut connection.topics) {
+            self.topics.withdraw(topic, tag);
+        }
+        for correspondent in self.tags.release(tag, conn) {
+            if let Some(conn) = self.tags.conn(correspondent) {
+                self.send(conn, &ServerMessage::Gone { tag });
+            }
+        }
+    }
+
+    fn forget(&mut self, conn: ConnId) {
+        self.release(conn);
+        if let Some(Connection {
+            stage: Stage::Silent(due),
+            ..
+        }) = self.connections.remove(&conn)
+        {
+            self.hellos_due.remove(&(due, conn));
+        }
+    }
+
+    fn hang_up(&mut self, conn: ConnId, failure: &Failure) {
+        self.send_error(conn, failure);
+        self.out.push_back(Out::Close {
+            conn,
+            reason: failure.reason,
+        });
+        self.forget(conn);
+    }
+
+    fn send_error(&mut self, conn: ConnId, failure: &Failure) {
+        let message = ServerMessage::Error {
+            reason: failure.reason,
+            retry_after_ms: failure.retry_after_ms,
+        };
+        self.send(conn, &message);
+    }
+
+    fn send(&mut self, conn: ConnId, message: &ServerMessage) {
+        self.out.push_back(Out::Send {
+            conn,
+            bytes: message.to_bytes(),
+        });
+    }
+}
+
+/// Whether a connection ends with this error.
+fn ends(reason: ErrorReason) -> bool {
+    matches!(
+        reason,
+        ErrorReason::Malformed | ErrorReason::Version | ErrorReason::Superseded
+    )
+}

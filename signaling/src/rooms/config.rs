@@ -1,0 +1,89 @@
+//! Every bound of the server, with its unit and its reason.
+
+use peer_group::limits::{ANNOUNCEMENT_BYTES, ANNOUNCEMENT_TTL_S, ICE_SERVERS, SIGNAL_BYTES};
+use peer_group::time::Millis;
+use peer_group::wire::codec::List;
+use peer_group::wire::rendezvous::{IceServer, ServerLimits};
+
+/// What an operator decides.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// What the server allows.
+    pub limits: Limits,
+    /// STUN and TURN servers that clients are told to use.
+    pub ice: List<IceServer, ICE_SERVERS>,
+}
+
+/// What the server allows.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Sockets open at once. Each idle one costs about 3 KiB here and as much in the kernel.
+    pub connections: usize,
+    /// From the opening of a socket to its Hello, in milliseconds.
+    pub hello_ms: Millis,
+    /// Topics that one connection may stand in at a time: door and members, two epochs, two days.
+    pub topics_per_connection: u16,
+    /// Topics with somebody in them.
+    pub topics: usize,
+    /// Announcements in one topic. Each costs at most about 1.2 KiB.
+    pub entries_per_topic: usize,
+    /// Seconds an announcement may stand without a refresh.
+    pub ttl_s: u16,
+    /// Correspondents per tag who hear that it is gone.
+    pub correspondents: usize,
+    /// Requests of one connection that cost a signature or a sample: Listen, Join, Resolve,
+    /// Refresh, Leave.
+    pub requests: Rate,
+    /// Signals and pings of one connection.
+    pub signals: Rate,
+    /// Signals to one tag, so that strangers cannot make it drown.
+    pub inbox: Rate,
+}
+
+/// So many a second, after a burst.
+#[derive(Clone, Copy, Debug)]
+pub struct Rate {
+    /// In the long run.
+    pub per_second: u32,
+    /// At once after a pause.
+    pub burst: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 20_000,
+            hello_ms: 10_000,
+            topics_per_connection: 16,
+            topics: 100_000,
+            entries_per_topic: 16_384,
+            ttl_s: ANNOUNCEMENT_TTL_S,
+            correspondents: 32,
+            requests: Rate {
+                per_second: 2,
+                burst: 24,
+            },
+            signals: Rate {
+                per_second: 20,
+                burst: 100,
+            },
+            inbox: Rate {
+                per_second: 50,
+                burst: 200,
+            },
+        }
+    }
+}
+
+impl Limits {
+    /// What clients are told, so that they need not run into the limits.
+    #[must_use]
+    pub fn told(&self) -> ServerLimits {
+        ServerLimits {
+            announcement_bytes: ANNOUNCEMENT_BYTES as u32,
+            signal_bytes: SIGNAL_BYTES as u32,
+            ttl_s: self.ttl_s,
+            topics: self.topics_per_connection,
+        }
+    }
+}

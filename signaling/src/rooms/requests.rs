@@ -1,0 +1,208 @@
+//! What each message of a client does and is answered with.
+
+use peer_group::crypto::tag_of;
+use peer_group::names::{Tag, Topic};
+use peer_group::time::{Millis, Now};
+use peer_group::wire::numbers::RENDEZVOUS_VERSION;
+use peer_group::wire::rendezvous::{
+    Announcement, ClientMessage, Entry, ErrorReason, Payload, RefusedReason, ServerMessage,
+    join_signed_bytes, resolve_signed_bytes,
+};
+
+use super::tags::Undeliverable;
+use super::{ConnId, Failure, Rooms, Stage};
+
+/// What a message is answered with, if with anything.
+type Answer = Result<Option<ServerMessage>, Failure>;
+
+impl Rooms {
+    pub(super) fn answer(&mut self, now: Now, conn: ConnId, message: ClientMessage) -> Answer {
+        let connection = self.connection(conn)?;
+        let challenge = match (connection.stage, &message) {
+            (Stage::Silent(due), ClientMessage::Hello { version, .. }) => {
+                return self.hello(now, conn, due, *version);
+            }
+            (Stage::Welcomed(challenge), _) => challenge,
+            (Stage::Silent(_), _) => return Err(ErrorReason::Malformed.into()),
+        };
+        self.charge(now, conn, &message)?;
+        match message {
+            ClientMessage::Hello { .. } => Err(ErrorReason::Malformed.into()),
+            ClientMessage::Listen { r } => {
+                let tag = tag_of(self.crypto, &r);
+                self.claim(now, conn, tag)?;
+                Ok(Some(ServerMessage::Listening {}))
+            }
+            ClientMessage::Join {
+                topic,
+                signature,
+                tag,
+                r,
+                ttl_s,
+                want,
+                announcement,
+            } => {
+                let origin = &self.connection(conn)?.origin;
+                let signed = join_signed_bytes(topic, origin, &challenge, tag, ttl_s);
+                if tag != tag_of(self.crypto, &r) {
+                    return Err(ErrorReason::Tag.into());
+                }
+                if !self.crypto.verify(&topic.0, &signed, &signature) {
+                    return Err(ErrorReason::Signature.into());
+                }
+                self.claim(now, conn, tag)?;
+                let ttl_s = ttl_s.clamp(1, self.config.limits.ttl_s);
+                self.join(now, conn, topic, Entry { tag, announcement }, ttl_s)?;
+                Ok(Some(ServerMessage::Joined {
+                    topic,
+                    ttl_s,
+                    size_bucket: self.topics.size_bucket(topic),
+                    sample: self.topics.sample(&mut self.random, topic, Some(tag), want),
+                }))
+            }
+            ClientMessage::Resolve {
+                topic,
+                signature,
+                want,
+            } => {
+                let connection = self.connection(conn)?;
+                let signed = resolve_signed_bytes(topic, &connection.origin, &challenge);
+                let own = connection.tag;
+                if !self.crypto.verify(&topic.0, &signed, &signature) {
+                    return Err(ErrorReason::Signature.into());
+                }
+                Ok(Some(self.peers(topic, own, want)))
+            }
+            ClientMessage::Refresh {
+                topic,
+                tag,
+                announcement,
+                want,
+            } => self.refresh(now, conn, topic, tag, announcement, want),
+            ClientMessage::Signal { to, payload } => self.signal(now, conn, to, payload),
+            ClientMessage::Leave { tag } => {
+                self.own_tag(conn, tag)?;
+                self.release(conn);
+                Ok(None)
+            }
+            ClientMessage::Ping {} => Ok(Some(ServerMessage::Pong {})),
+        }
+    }
+
+    fn hello(&mut self, now: Now, conn: ConnId, due: Millis, version: u8) -> Answer {
+        // The path names the version too, so a client that speaks newer ones speaks this one here.
+        if version < RENDEZVOUS_VERSION {
+            return Err(ErrorReason::Version.into());
+        }
+        let challenge = self.random.bytes();
+        self.hellos_due.remove(&(due, conn));
+        self.connection(conn)?.stage = Stage::Welcomed(challenge);
+        Ok(Some(ServerMessage::Welcome {
+            challenge,
+            time_ms: now.wall,
+            limits: self.config.limits.told(),
+            ice: self.config.ice.clone(),
+        }))
+    }
+
+    /// Takes a token for `message`.
+    fn charge(&mut self, now: Now, conn: ConnId, message: &ClientMessage) -> Result<(), Failure> {
+        let limits = self.config.limits;
+        let connection = self.connection(conn)?;
+        let taken = match message {
+            ClientMessage::Signal { .. } | ClientMessage::Ping {} => {
+                connection.signals.take(now.monotonic, limits.signals)
+            }
+            _ => connection.requests.take(now.monotonic, limits.requests),
+        };
+        let Err(retry_after_ms) = taken else {
+            return Ok(());
+        };
+        // The error says how long to wait; which signal was lost is said before it.
+        if let ClientMessage::Signal { to, .. } = message {
+            let refused = ServerMessage::Refused {
+                to: *to,
+                reason: RefusedReason::Quota,
+            };
+            self.send(conn, &refused);
+        }
+        Err(Failure {
+            reason: ErrorReason::Rate,
+            retry_after_ms,
+        })
+    }
+
+    /// Makes `tag`, whose secret was shown, reachable through `conn`.
+    fn claim(&mut self, now: Now, conn: ConnId, tag: Tag) -> Result<(), Failure> {
+        let connection = self.connection(conn)?;
+        if connection.tag.is_some_and(|own| own != tag) {
+            return Err(ErrorReason::Tag.into());
+        }
+        connection.tag = Some(tag);
+        let before = self
+            .tags
+            .claim(now.monotonic, &self.config.limits, tag, conn);
+        if let Some(before) = before {
+            // The tag is the new connection's by now, so nobody hears that it is gone.
+            self.hang_up(before, &ErrorReason::Superseded.into());
+        }
+        Ok(())
+    }
+
+    fn join(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        topic: Topic,
+        entry: Entry,
+        ttl_s: u16,
+    ) -> Result<(), Failure> {
+        let limits = self.config.limits;
+        let topics = &self.connection(conn)?.topics;
+        if !topics.contains(&topic) && topics.len() >= usize::from(limits.topics_per_connection) {
+            return Err(ErrorReason::Full.into());
+        }
+        self.topics
+            .announce(now.monotonic, &limits, topic, entry, ttl_s)
+            .map_err(|_| ErrorReason::Full)?;
+        self.connection(conn)?.topics.insert(topic);
+        Ok(())
+    }
+
+    fn refresh(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        topic: Topic,
+        tag: Tag,
+        announcement: Option<Announcement>,
+        want: u8,
+    ) -> Answer {
+        self.own_tag(conn, tag)?;
+        if !self.topics.refresh(now.monotonic, topic, tag, announcement) {
+            return Err(ErrorReason::Tag.into());
+        }
+        Ok(Some(self.peers(topic, Some(tag), want)))
+    }
+
+    fn signal(&mut self, now: Now, conn: ConnId, to: Tag, payload: Payload) -> Answer {
+        let from = self.connection(conn)?.tag.ok_or(ErrorReason::Tag)?;
+        let delivered = self
+            .tags
+            .deliver(now.monotonic, &self.config.limits, from, to);
+        let reason = match delivered {
+            Ok(target) => {
+                self.send(target, &ServerMessage::Delivered { from, payload });
+                return Ok(None);
+            }
+            Err(Undeliverable::Gone) => RefusedReason::Gone,
+            Err(Undeliverable::Quota) => RefusedReason::Quota,
+        };
+        Ok(Some(ServerMessage::Refused { to, reason }))
+    }
+
+    fn peers(&mut self, topic: Topic, own: Option<Tag>, want: u8) -> ServerMessage {
+        let sample = self.topics.sample(&mut self.random, topic, own, want);
+        ServerMessage::Peers { topic, sample }
+    }
+}

@@ -1,0 +1,137 @@
+//! Which connection is reached under which tag, and who should hear when that ends.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use peer_group::names::Tag;
+use peer_group::time::Millis;
+
+use super::ConnId;
+use super::bucket::Bucket;
+use super::config::Limits;
+
+/// All reachable tags.
+#[derive(Default)]
+pub(super) struct Tags {
+    reachable: BTreeMap<Tag, Reachable>,
+}
+
+struct Reachable {
+    conn: ConnId,
+    /// Most recent last.
+    correspondents: VecDeque<Tag>,
+    inbox: Bucket,
+}
+
+/// Why a signal cannot be passed on.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Undeliverable {
+    Gone,
+    Quota,
+}
+
+impl Tags {
+    /// Lets `tag` be reached through `conn`; names the connection that had it before, if another.
+    /// Whoever calls this has seen the tag's secret.
+    pub(super) fn claim(
+        &mut self,
+        now: Millis,
+        limits: &Limits,
+        tag: Tag,
+        conn: ConnId,
+    ) -> Option<ConnId> {
+        let reachable = self.reachable.entry(tag).or_insert_with(|| Reachable {
+            conn,
+            correspondents: VecDeque::new(),
+            inbox: Bucket::new(now, limits.inbox),
+        });
+        let before = std::mem::replace(&mut reachable.conn, conn);
+        (before != conn).then_some(before)
+    }
+
+    /// Ends that `tag` is reached through `conn`, and names who should hear of it. Does nothing if
+    /// another connection has taken the tag over since.
+    pub(super) fn release(&mut self, tag: Tag, conn: ConnId) -> VecDeque<Tag> {
+        if self.conn(tag) != Some(conn) {
+            return VecDeque::new();
+        }
+        self.reachable
+            .remove(&tag)
+            .map(|reachable| reachable.correspondents)
+            .unwrap_or_default()
+    }
+
+    /// The connection that `tag` is reached through.
+    pub(super) fn conn(&self, tag: Tag) -> Option<ConnId> {
+        self.reachable.get(&tag).map(|reachable| reachable.conn)
+    }
+
+    /// The connection to pass a signal of `from` on to, which makes the two correspondents.
+    pub(super) fn deliver(
+        &mut self,
+        now: Millis,
+        limits: &Limits,
+        from: Tag,
+        to: Tag,
+    ) -> Result<ConnId, Undeliverable> {
+        let target = self.reachable.get_mut(&to).ok_or(Undeliverable::Gone)?;
+        target
+            .inbox
+            .take(now, limits.inbox)
+            .map_err(|_| Undeliverable::Quota)?;
+        let conn = target.conn;
+        for (one, other) in [(to, from), (from, to)] {
+            if let Some(reachable) = self.reachable.get_mut(&one) {
+                let list = &mut reachable.correspondents;
+                list.retain(|tag| *tag != other);
+                list.push_back(other);
+                if list.len() > limits.correspondents {
+                    list.pop_front();
+                }
+            }
+        }
+        Ok(conn)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn tag(n: u8) -> Tag {
+        Tag([n; 16])
+    }
+
+    #[test]
+    fn only_the_connection_that_has_a_tag_can_release_it() {
+        let (mut tags, limits) = (Tags::default(), Limits::default());
+        assert_eq!(tags.claim(0, &limits, tag(1), ConnId(1)), None);
+        assert_eq!(tags.claim(0, &limits, tag(1), ConnId(1)), None);
+        assert_eq!(tags.claim(0, &limits, tag(1), ConnId(2)), Some(ConnId(1)));
+        tags.release(tag(1), ConnId(1));
+        assert_eq!(tags.conn(tag(1)), Some(ConnId(2)));
+        tags.release(tag(1), ConnId(2));
+        assert_eq!(tags.conn(tag(1)), None);
+    }
+
+    #[test]
+    fn the_latest_correspondents_hear_and_earlier_ones_make_room() {
+        let limits = Limits {
+            correspondents: 2,
+            ..Limits::default()
+        };
+        let mut tags = Tags::default();
+        for n in 1..=4 {
+            tags.claim(0, &limits, tag(n), ConnId(u64::from(n)));
+        }
+        for from in [2, 3, 2, 4] {
+            assert_eq!(tags.deliver(0, &limits, tag(from), tag(1)), Ok(ConnId(1)));
+        }
+        assert_eq!(tags.release(tag(1), ConnId(1)), [tag(2), tag(4)]);
+        assert_eq!(
+            tags.deliver(0, &limits, tag(2), tag(1)),
+            Err(Undeliverable::Gone)
+        );
+        // It works the other way as well: who wrote hears when who was written to goes.
+        assert_eq!(tags.release(tag(3), ConnId(3)), [tag(1)]);
+    }
+}

@@ -1,0 +1,207 @@
+//! Hello, limits and going away.
+
+use peer_group::wire::rendezvous::{IceServer, ServerLimits};
+
+use super::*;
+
+#[test]
+fn welcome_tells_the_time_the_limits_and_a_new_challenge() {
+    let mut server = Server::new(Limits::default());
+    let conn = ConnId(1);
+    server.rooms.config.ice = List::new(vec![IceServer {
+        urls: List::new(vec![Url::new("stun:stun.example").unwrap()]).unwrap(),
+        username: Url::default(),
+        credential: Url::default(),
+    }])
+    .unwrap();
+    server.rooms.connected(server.now, conn, ORIGIN.into());
+    let hello = ClientMessage::Hello {
+        version: 1,
+        features: 0,
+    };
+    let [
+        ServerMessage::Welcome {
+            challenge,
+            time_ms,
+            limits,
+            ice,
+        },
+    ] = &server.tell(conn, &hello)[..]
+    else {
+        panic!("no welcome")
+    };
+    assert_eq!(*time_ms, 1_790_000_000_000);
+    let told = ServerLimits {
+        announcement_bytes: 1024,
+        signal_bytes: 16_384,
+        ttl_s: 120,
+        topics: 16,
+    };
+    assert_eq!(*limits, told);
+    assert_eq!(ice.len(), 1);
+    assert_ne!(*challenge, server.open(2).challenge);
+}
+
+#[test]
+fn hello_comes_first_once_in_time_and_in_a_version_spoken_here() {
+    let mut server = Server::new(Limits::default());
+    let hello = |version| ClientMessage::Hello {
+        version,
+        features: 0,
+    };
+    let ping = ClientMessage::Ping {};
+
+    server.rooms.connected(server.now, ConnId(1), ORIGIN.into());
+    assert_eq!(server.tell(ConnId(1), &ping), error(ErrorReason::Malformed));
+    server.rooms.connected(server.now, ConnId(2), ORIGIN.into());
+    assert_eq!(
+        server.tell(ConnId(2), &hello(0)),
+        error(ErrorReason::Version)
+    );
+    let twice = server.open(3);
+    assert_eq!(
+        server.tell(twice.conn, &hello(1)),
+        error(ErrorReason::Malformed)
+    );
+    let garbage = server.open(4);
+    assert_eq!(
+        server.raw(garbage.conn, &[0xff, 1]),
+        error(ErrorReason::Malformed)
+    );
+    server.rooms.connected(server.now, ConnId(5), ORIGIN.into());
+    server.pass(9_999);
+    assert_eq!(server.heard(ConnId(5)), []);
+    server.pass(1);
+    assert_eq!(server.heard(ConnId(5)), error(ErrorReason::Malformed));
+
+    let mut closed = [ErrorReason::Malformed; 5];
+    closed[1] = ErrorReason::Version;
+    assert_eq!(
+        server.closed,
+        (1..).map(ConnId).zip(closed).collect::<Vec<_>>()
+    );
+    // What is said on a closed connection, nobody hears.
+    assert_eq!(server.tell(ConnId(1), &hello(1)), []);
+    assert_eq!(server.rooms.connections(), 0);
+    assert_eq!(server.rooms.next_timeout(), None);
+}
+
+#[test]
+fn too_many_requests_wait_as_long_as_they_are_told() {
+    let rate = |per_second, burst| Rate { per_second, burst };
+    let mut server = Server::new(Limits {
+        requests: rate(1, 2),
+        signals: rate(10, 3),
+        ..Limits::default()
+    });
+    let (a, b) = (server.open(1), server.open(2));
+    server.join(&a, [1; 32]);
+    server.tell(b.conn, &ClientMessage::Listen { r: [2; 32] });
+    assert_eq!(server.tell(a.conn, &refresh([1; 32])).len(), 1);
+    let rate_error = |retry_after_ms| ServerMessage::Error {
+        reason: ErrorReason::Rate,
+        retry_after_ms,
+    };
+    assert_eq!(server.tell(a.conn, &refresh([1; 32])), [rate_error(1_000)]);
+    server.pass(1_000);
+    assert!(matches!(
+        server.tell(a.conn, &refresh([1; 32]))[..],
+        [ServerMessage::Peers { .. }]
+    ));
+
+    let word = signal(tag([1; 32]), b"hi");
+    for _ in 0..3 {
+        assert_eq!(server.tell(b.conn, &word), []);
+    }
+    let refused = ServerMessage::Refused {
+        to: tag([1; 32]),
+        reason: RefusedReason::Quota,
+    };
+    assert_eq!(server.tell(b.conn, &word), [refused, rate_error(100)]);
+    assert_eq!(server.heard(a.conn).len(), 3);
+    // The connection stays, and so does everybody else's share.
+    assert_eq!(
+        server.tell(a.conn, &ClientMessage::Ping {}),
+        [ServerMessage::Pong {}]
+    );
+    assert_eq!(server.closed, []);
+}
+
+#[test]
+fn strangers_together_cannot_flood_one_tag() {
+    let mut server = Server::new(Limits {
+        inbox: Rate {
+            per_second: 1,
+            burst: 4,
+        },
+        ..Limits::default()
+    });
+    let target = server.open(1);
+    server.tell(target.conn, &ClientMessage::Listen { r: [1; 32] });
+    for n in 2..=6 {
+        let stranger = server.open(u64::from(n));
+        server.tell(stranger.conn, &ClientMessage::Listen { r: [n; 32] });
+        let answer = server.tell(stranger.conn, &signal(tag([1; 32]), b"hi"));
+        let refused = ServerMessage::Refused {
+            to: tag([1; 32]),
+            reason: RefusedReason::Quota,
+        };
+        assert_eq!(answer, if n == 6 { vec![refused] } else { vec![] });
+    }
+    assert_eq!(server.heard(target.conn).len(), 4);
+}
+
+#[test]
+fn a_full_server_says_so() {
+    let mut server = Server::new(Limits {
+        connections: 2,
+        topics_per_connection: 1,
+        ..Limits::default()
+    });
+    let a = server.open(1);
+    server.open(2);
+    server.rooms.connected(server.now, ConnId(3), ORIGIN.into());
+    server.drain();
+    assert!(matches!(
+        server.heard(ConnId(3))[..],
+        [ServerMessage::Error {
+            reason: ErrorReason::Full,
+            retry_after_ms: 1..
+        }]
+    ));
+    assert_eq!(server.closed, [(ConnId(3), ErrorReason::Full)]);
+    server.join(&a, [1; 32]);
+    let second = a.join(&[43; 32], [1; 32]);
+    assert_eq!(server.tell(a.conn, &second), error(ErrorReason::Full));
+    // Where it stands already, there is room for it.
+    assert_eq!(server.join(&a, [1; 32]), []);
+    // Room made is room to use.
+    server.disconnect(&a);
+    let c = server.open(4);
+    assert_eq!(server.join(&c, [3; 32]), []);
+}
+
+#[test]
+fn going_away_spreads_the_clients_over_the_given_time() {
+    let mut server = Server::new(Limits::default());
+    let clients: Vec<Client> = (0..200).map(|n| server.open(n)).collect();
+    let elsewhere = List::new(vec![Url::new("wss://other.example").unwrap()]).unwrap();
+    server.rooms.go_away(server.now, 5_000, &elsewhere);
+    server.drain();
+    let mut delays = Vec::new();
+    for client in &clients {
+        match &server.heard(client.conn)[..] {
+            [ServerMessage::GoAway { delay_ms, servers }] if *servers == elsewhere => {
+                delays.push(*delay_ms);
+            }
+            other => panic!("no go-away but {other:?}"),
+        }
+    }
+    assert!(delays.iter().all(|delay| *delay < 5_000));
+    // 200 draws: each fifth of the time gets 40 give or take; fewer than 15 is one in 10^6.
+    for fifth in 0..5 {
+        let share = delays.iter().filter(|d| **d / 1_000 == fifth).count();
+        assert!(share >= 15, "{share} clients in fifth {fifth}");
+    }
+    assert_eq!(server.closed, []);
+}
