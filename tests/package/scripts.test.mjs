@@ -105,6 +105,37 @@ test('without browsers Debian installs them, and others are told what is missing
   }
 });
 
+/** What becomes of a suite with these shell commands. */
+function outcome(...commands) {
+  const program = `
+    import { runSuite } from ${JSON.stringify(new URL('../../xtask/run/test.mjs', import.meta.url))};
+    const steps = () => process.argv.slice(1).map((command) => ['/bin/sh', '-c', command]);
+    const { failures, closing } = await runSuite({ name: 'x', what: 'x', ready: () => {}, steps });
+    process.stdout.write('\\n' + JSON.stringify({ failures: failures.length, closing }));`;
+  const args = ['--input-type=module', '-e', program, ...commands];
+  const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  const last = stdout.split('\n').at(-1);
+  assert.ok(last, stderr);
+  return JSON.parse(last);
+}
+
+test('a suite passes when its runners say what they tested', () => {
+  const { failures, closing } = outcome('echo "test result: ok. 2 passed; 0 failed"');
+  assert.equal(failures, 0);
+  assert.deepEqual(closing, ['test result: ok. 2 passed; 0 failed']);
+});
+
+test('a suite in which nothing was tested fails', () => {
+  assert.equal(outcome('echo "test result: ok. 0 passed; 0 failed"').failures, 1);
+  assert.equal(outcome('echo fine').failures, 1);
+});
+
+test('a step that fails does not hide the next one', () => {
+  const { failures, closing } = outcome('exit 3', 'echo "ℹ pass 4"', 'exit 4');
+  assert.equal(failures, 2);
+  assert.deepEqual(closing, ['ℹ pass 4']);
+});
+
 test('distances between names', () => {
   assert.equal(distance('', 'abc'), 3);
   assert.equal(distance('sim', 'sim'), 0);
