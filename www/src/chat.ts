@@ -92,6 +92,7 @@ export class Chat {
     this.#restore();
     const { signal } = this.#closing;
     group.on('status-changed', () => this.#announce(), { signal });
+    group.on('closed', ({ detail }) => this.#onClosed(detail), { signal });
     group.on('neighbor-connection', ({ detail }) => this.#onNeighbor(detail), { signal });
     group.on('direct-connection', ({ detail }) => this.#onDirect(detail), { signal });
     group.on('incoming-data', ({ detail }) => this.#onData(detail), { signal });
@@ -99,6 +100,7 @@ export class Chat {
     signal.addEventListener('abort', () => clearInterval(clock));
   }
 
+  /** The person closed it here. */
   get closed(): boolean {
     return this.#closing.signal.aborted;
   }
@@ -131,7 +133,7 @@ export class Chat {
   }
 
   neighbors(): Neighbor[] {
-    if (this.closed) return [];
+    if (this.closed || this.group.status.state === 'closed') return [];
     const seen = new Map<PeerId, Neighbor>();
     for (const { peerId, path, rttMs } of this.group.connections('neighbor')) {
       const introduced = this.#names.has(peerId);
@@ -213,6 +215,12 @@ export class Chat {
         this.everyone.note(`${this.nameOf(peerId)} left.`);
       }
     }
+    this.#announce();
+  }
+
+  /** Closed by something else: forgotten in another tab, or a fault. */
+  #onClosed({ reason }: GroupEvents['closed']['detail']): void {
+    if (reason !== undefined) this.trouble = explain(reason);
     this.#announce();
   }
 

@@ -37,5 +37,6 @@ export class Trouble {
         buttons.length > 0 ? el('div', { class: 'buttons' }, ...buttons) : undefined,
       ),
     );
+    this.element.scrollIntoView({ block: 'nearest' });
   }
 }
