@@ -16,7 +16,8 @@ import { ask, ROOT, Stop } from './talk.mjs';
 const node = (script, ...args) => [process.execPath, script, ...args];
 const biome = (...args) => node('node_modules/@biomejs/biome/bin/biome', ...args);
 const cargo = (...args) => ['cargo', ...args];
-const nodeTests = (folder) => node('--test', '--test-reporter=spec', ...testFiles(folder));
+const nodeTests = (folder) =>
+  node('--test', '--test-concurrency=1', '--test-reporter=spec', ...testFiles(folder));
 
 /**
  * name: what `npm test -- name` runs; what: for people; ready: brings and builds what it needs;
@@ -35,18 +36,8 @@ export const SUITES = [
     ready: buildPackage,
     steps: () => [
       cargo('clippy', '--locked', '--workspace', '--all-targets', '--', '-D', 'warnings'),
-      cargo(
-        'clippy',
-        '--locked',
-        '-p',
-        'peer-group',
-        '--lib',
-        '--target',
-        'wasm32-unknown-unknown',
-        '--',
-        '-D',
-        'warnings',
-      ),
+      clippyForBrowsers(),
+      clippyForBrowsers('--all-features'),
       biome('lint', '.'),
       node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'),
     ],
@@ -101,6 +92,11 @@ export const SUITES = [
     }),
   },
 ];
+
+function clippyForBrowsers(...features) {
+  const what = ['-p', 'peer-group', '--lib', '--target', 'wasm32-unknown-unknown', ...features];
+  return cargo('clippy', '--locked', ...what, '--', '-D', 'warnings');
+}
 
 /** `--test NAME` for each test target of the tests package that is no suite of its own. */
 function otherTestTargets() {
