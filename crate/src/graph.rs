@@ -1,12 +1,14 @@
 //! A graph: nodes, the links between them, and direct connections. It knows no certificates; a
 //! [`security::Security`] says who may be here.
 
+pub mod answer;
 pub mod direct;
 pub mod flow;
 pub mod frames;
 pub mod handshake;
 pub mod link;
 pub mod mailbox;
+pub mod opening;
 pub mod overlay;
 pub mod security;
 pub mod session;
@@ -278,7 +280,7 @@ impl Graph {
                 psk_id,
                 noise,
             } => {
-                let knock = handshake::Knock {
+                let knock = answer::Knock {
                     purpose,
                     knows_session,
                     psk_id,
@@ -394,7 +396,7 @@ impl Graph {
             let abandon = Trickle::Abandon {
                 code: error.code.number(),
             };
-            let sealed = handshake::seal(keys, link.attempt, &abandon);
+            let sealed = opening::seal(keys, link.attempt, &abandon);
             self.signals
                 .extend(sealed.map(|signal| (link.remote.address.clone(), signal)));
         }

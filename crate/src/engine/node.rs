@@ -5,12 +5,11 @@ use std::collections::BTreeSet;
 use super::command::{IceServer, Store, Target};
 use super::context::Context;
 use super::effect::Effect;
-use super::event::{Answer, Event, State, Status};
+use super::event::{Event, State, Status};
 use super::input::{Input, StorageFault};
 use crate::error::{Code, Error, Stage};
 use crate::graph::link::Caller;
 use crate::graph::mailbox::{Mail, Mailbox, ServerUrl};
-use crate::graph::overlay::is_final;
 use crate::graph::security::Security;
 use crate::graph::{Graph, News};
 use crate::group::Group;
@@ -41,7 +40,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    fn security(&mut self) -> &mut dyn Security {
+    pub(super) fn security(&mut self) -> &mut dyn Security {
         match self {
             Self::Group(group) => group.as_mut(),
             Self::Graph { security, .. } => security,
@@ -51,7 +50,7 @@ impl Kind {
 
 /// The lock that keeps other pages from being the same node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Lock {
+pub(super) enum Lock {
     None,
     Asked,
     Held,
@@ -59,7 +58,7 @@ enum Lock {
 
 /// A call that waits for the group to be usable.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Timer {
+pub(super) enum Timer {
     Connect(RequestId),
 }
 
@@ -79,20 +78,20 @@ pub(super) struct Node {
     pub(super) handles: BTreeSet<HandleId>,
     /// As the app was last told.
     pub(super) status: Status,
-    discovery: Discovery,
-    ice_servers: Vec<IceServer>,
-    online: bool,
+    pub(super) discovery: Discovery,
+    pub(super) ice_servers: Vec<IceServer>,
+    pub(super) online: bool,
     /// It has been usable since it went online.
-    was_usable: bool,
-    lock: Lock,
-    reachable: bool,
-    timers: Timers<Timer>,
-    listeners: Vec<RequestId>,
-    connects: Vec<RequestId>,
-    addresses: Vec<NodeAddress>,
-    saving: Option<StorageId>,
-    dirty: bool,
-    trouble: Option<Error>,
+    pub(super) was_usable: bool,
+    pub(super) lock: Lock,
+    pub(super) reachable: bool,
+    pub(super) timers: Timers<Timer>,
+    pub(super) listeners: Vec<RequestId>,
+    pub(super) connects: Vec<RequestId>,
+    pub(super) addresses: Vec<NodeAddress>,
+    pub(super) saving: Option<StorageId>,
+    pub(super) dirty: bool,
+    pub(super) trouble: Option<Error>,
 }
 
 impl Node {
@@ -160,47 +159,6 @@ impl Node {
         }
     }
 
-    /// Goes online for a call of the app.
-    pub(super) fn connect(
-        &mut self,
-        cx: &mut Context<'_>,
-        request: RequestId,
-        timeout_ms: Millis,
-        addresses: Vec<NodeAddress>,
-    ) {
-        if self.is_usable() {
-            cx.answer(request, Ok(Answer::Status(self.status)));
-            return;
-        }
-        // A wrong clock is named once the server has told its time.
-        if let Some(error) = self
-            .own_fault(cx)
-            .filter(|error| error.code != Code::ClockSkew)
-        {
-            cx.answer(request, Err(error));
-            return;
-        }
-        self.connects.push(request);
-        self.timers
-            .arm(Timer::Connect(request), cx.now.monotonic + timeout_ms);
-        self.addresses.extend(addresses);
-        self.go_online(cx);
-    }
-
-    /// Makes a graph reachable for a call of the app.
-    pub(super) fn listen(&mut self, cx: &mut Context<'_>, request: RequestId) {
-        if let Kind::Graph { listen, .. } = &mut self.kind {
-            *listen = true;
-        }
-        self.listeners.push(request);
-        self.timers.arm(
-            Timer::Connect(request),
-            cx.now.monotonic + limits::CONNECT_TIMEOUT_MS,
-        );
-        self.go_online(cx);
-        self.settle(cx);
-    }
-
     /// Goes online so that a node at `address` can be asked.
     pub(super) fn reach(
         &mut self,
@@ -263,48 +221,6 @@ impl Node {
     /// Lets what a command has changed take its course.
     pub(super) fn after(&mut self, cx: &mut Context<'_>) {
         self.settle(cx);
-    }
-
-    /// Takes the lock, then connects to the rendezvous server.
-    pub(super) fn go_online(&mut self, cx: &mut Context<'_>) {
-        self.online = true;
-        match self.lock {
-            Lock::None => {
-                self.lock = Lock::Asked;
-                let store = match &self.store {
-                    Store::Default => "default",
-                    Store::Memory => "memory",
-                    Store::Named(name) => name,
-                };
-                let name = format!("peer-group/{store}/{}/{}", self.graph.scope, self.peer);
-                cx.effect(Effect::Lock {
-                    node: cx.node,
-                    name,
-                });
-            }
-            Lock::Asked => {}
-            Lock::Held => self.mailbox.start(cx),
-        }
-        self.settle(cx);
-    }
-
-    /// Leaves the network, telling everybody.
-    pub(super) fn go_offline(&mut self, cx: &mut Context<'_>, code: Code) {
-        self.online = false;
-        self.was_usable = false;
-        self.reachable = false;
-        self.graph.shut_down(cx, code);
-        self.graph.address = None;
-        self.mailbox.stop(cx);
-        self.discovery.stop();
-        self.addresses.clear();
-        if self.lock != Lock::None {
-            self.lock = Lock::None;
-            cx.effect(Effect::Unlock { node: cx.node });
-        }
-        if let Kind::Graph { listen, .. } = &mut self.kind {
-            *listen = false;
-        }
     }
 
     /// Everything ends: the last handle is closed.
@@ -373,43 +289,20 @@ impl Node {
         self.settle(cx);
     }
 
-    fn locked(&mut self, cx: &mut Context<'_>, granted: bool) {
-        if self.lock != Lock::Asked {
-            return;
-        }
-        if granted {
-            self.lock = Lock::Held;
-            if self.mailbox.has_servers() {
-                self.mailbox.start(cx);
-            }
-            return;
-        }
-        self.lock = Lock::None;
-        let code = match self.kind {
-            Kind::Group(_) => Code::GroupInUse,
-            Kind::Graph { .. } => Code::GraphInUse,
-        };
-        for request in core::mem::take(&mut self.listeners) {
-            cx.answer(request, Err(code.into()));
-        }
-        self.fail_connects(cx, &code.into());
-        self.go_offline(cx, code);
-    }
-
     /// Whether a storage operation is this node's.
     #[must_use]
     pub(super) fn is_saving(&self, storage: StorageId) -> bool {
         self.saving == Some(storage)
     }
 
-    fn saved(&mut self, cx: &mut Context<'_>, result: Result<(), StorageFault>) {
+    pub(super) fn saved(&mut self, cx: &mut Context<'_>, result: Result<(), StorageFault>) {
         self.saving = None;
         if result.is_err() {
             self.fail_connects(cx, &Code::StorageFull.into());
         }
     }
 
-    fn save(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn save(&mut self, cx: &mut Context<'_>) {
         if !self.dirty || self.saving.is_some() {
             return;
         }
@@ -444,7 +337,7 @@ impl Node {
     }
 
     /// Lets everything that has news for something else have its say, until nothing has.
-    fn settle(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn settle(&mut self, cx: &mut Context<'_>) {
         loop {
             if let Some(mail) = self.mailbox.mail.pop_front() {
                 self.mail(cx, mail);
@@ -463,7 +356,7 @@ impl Node {
         }
     }
 
-    fn tell_status(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn tell_status(&mut self, cx: &mut Context<'_>) {
         let status = self.current_status();
         if status != self.status {
             self.status = status;
@@ -474,7 +367,7 @@ impl Node {
         }
     }
 
-    fn mail(&mut self, cx: &mut Context<'_>, mail: Mail) {
+    pub(super) fn mail(&mut self, cx: &mut Context<'_>, mail: Mail) {
         match mail {
             Mail::Ready => {
                 self.graph.address = self.mailbox.address(cx, self.graph.own.session.body.key);
@@ -523,21 +416,21 @@ impl Node {
     }
 
     /// Why our own membership does not hold now; the server's time helps to say it.
-    fn own_fault(&self, cx: &Context<'_>) -> Option<Error> {
+    pub(super) fn own_fault(&self, cx: &Context<'_>) -> Option<Error> {
         let Kind::Group(group) = &self.kind else {
             return None;
         };
         group.own_membership(&group.clock(cx.now)).err()
     }
 
-    fn begin_discovery(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn begin_discovery(&mut self, cx: &mut Context<'_>) {
         if let Kind::Group(group) = &self.kind {
             self.graph.newcomer = !group.state.synchronized;
             self.discovery.begin(cx, group, &self.graph, &self.mailbox);
         }
     }
 
-    fn news(&mut self, cx: &mut Context<'_>, news: News) {
+    pub(super) fn news(&mut self, cx: &mut Context<'_>, news: News) {
         match news {
             News::Linked | News::Unlinked => {}
             News::Changed => self.dirty = true,
@@ -560,7 +453,7 @@ impl Node {
         }
     }
 
-    fn spread(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn spread(&mut self, cx: &mut Context<'_>) {
         let Kind::Group(group) = &mut self.kind else {
             return;
         };
@@ -574,7 +467,7 @@ impl Node {
     }
 
     /// Sends what waits to be signaled, once a server has welcomed us.
-    fn flush_signals(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn flush_signals(&mut self, cx: &mut Context<'_>) {
         if !self.mailbox.is_ready() {
             return;
         }
@@ -589,7 +482,7 @@ impl Node {
         }
     }
 
-    fn current_status(&self) -> Status {
+    pub(super) fn current_status(&self) -> Status {
         let synchronized = self.synchronized();
         let has_connections = self.graph.neighbors() > 0;
         let listening = match &self.kind {
@@ -612,119 +505,6 @@ impl Node {
             listening,
             has_connections,
             synchronized,
-        }
-    }
-
-    /// Listening, and what we were given at the door is safely kept; or still among neighbors while
-    /// the server is away.
-    fn is_usable(&self) -> bool {
-        let kept = self.was_usable || (!self.dirty && self.saving.is_none());
-        let among = self.was_usable && self.status.has_connections;
-        (self.status.listening && kept) || among
-    }
-
-    /// Answers every call that has what it waited for, or never will.
-    fn settle_calls(&mut self, cx: &mut Context<'_>) {
-        if matches!(self.kind, Kind::Graph { .. })
-            && self.status.listening
-            && let Some(address) = self.graph.address.clone()
-        {
-            for request in core::mem::take(&mut self.listeners) {
-                self.timers.disarm(&Timer::Connect(request));
-                cx.answer(request, Ok(Answer::Listening(address.clone())));
-            }
-        }
-        if self.connects.is_empty() {
-            return;
-        }
-        if self.is_usable() {
-            self.was_usable = true;
-            self.trouble = None;
-            for request in core::mem::take(&mut self.connects) {
-                self.timers.disarm(&Timer::Connect(request));
-                cx.answer(request, Ok(Answer::Status(self.status)));
-            }
-        } else if let Some(error) = self.hopeless(cx) {
-            self.fail_connects(cx, &error);
-        }
-    }
-
-    fn fail_connects(&mut self, cx: &mut Context<'_>, error: &Error) {
-        for request in self.connects.clone() {
-            self.fail_connect(cx, request, error.clone());
-        }
-    }
-
-    /// Why a newcomer need not wait any longer: everybody who was found has said a final no.
-    fn hopeless(&self, cx: &Context<'_>) -> Option<Error> {
-        let trouble = self.trouble.as_ref().or(self.discovery.trouble.as_ref())?;
-        let waiting = self.graph.newcomer && self.mailbox.is_ready();
-        (waiting && is_final(trouble.code) && !self.graph.is_trying(cx.now.monotonic))
-            .then(|| trouble.clone())
-    }
-
-    /// The best that can be said about a connect that ran out of time.
-    fn why_not(&self) -> Error {
-        if !self.mailbox.is_ready() {
-            return Error::new(Code::ServiceNotAvailable)
-                .detail(format!("no answer from {}", self.mailbox.base()))
-                .at(Stage::Rendezvous);
-        }
-        let trouble = self
-            .trouble
-            .clone()
-            .or_else(|| self.discovery.trouble.clone());
-        if self.status.has_connections {
-            return Error::new(Code::ConnectionFailed).at(Stage::Synchronization);
-        }
-        if self.synchronized() {
-            return trouble
-                .unwrap_or_else(|| Error::new(Code::UnableToListen).at(Stage::Discovery));
-        }
-        match trouble {
-            Some(error)
-                if is_final(error.code) || error.code == Code::ConnectionNotAuthenticated =>
-            {
-                error
-            }
-            Some(error) if self.discovery.found => {
-                let detail = if error.detail.is_empty() {
-                    error.code.text().to_owned()
-                } else {
-                    error.detail
-                };
-                Error {
-                    code: Code::NoMemberConnections,
-                    detail,
-                    ..error
-                }
-            }
-            None if self.discovery.found => {
-                Error::new(Code::NoMemberConnections).at(Stage::Handshake)
-            }
-            _ => Error::new(Code::NoMembersFound).at(Stage::Discovery),
-        }
-    }
-
-    fn fail_connect(&mut self, cx: &mut Context<'_>, request: RequestId, mut error: Error) {
-        if let Some(evidence) = error.evidence.as_mut() {
-            evidence.clock_offset_ms = evidence.clock_offset_ms.or(self.mailbox.offset_ms());
-        }
-        cx.event(Event::ConnectionFailed {
-            node: cx.node,
-            error: error.clone(),
-        });
-        cx.answer(request, Err(error));
-        self.forget_connect(cx, request);
-    }
-
-    /// With the last call that wanted it online gone, a node that never was usable goes off again.
-    fn forget_connect(&mut self, cx: &mut Context<'_>, request: RequestId) {
-        self.timers.disarm(&Timer::Connect(request));
-        self.connects.retain(|r| *r != request);
-        if self.connects.is_empty() && !self.was_usable {
-            self.trouble = None;
-            self.go_offline(cx, Code::ConnectionFailed);
         }
     }
 }

@@ -1,0 +1,322 @@
+//! Link set-up, answering: who knocks, whether it may, and message 2.
+
+use super::handshake::session_bytes;
+use super::link::{Answering, Link, Remote, Stage};
+use super::security::Security;
+use super::session::Session;
+use super::{Graph, News};
+use crate::crypto::noise::{self, Keys, Terms};
+use crate::engine::context::Context;
+use crate::engine::effect::{Effect, Role};
+use crate::error::{Code, Error};
+use crate::limits;
+use crate::names::{Attempt, LinkId, NodeAddress, NodeId, SessionKey, Tag};
+use crate::wire::codec::{Bytes, List, Wire as _};
+use crate::wire::description::Description;
+use crate::wire::link::{ByeReason, Hello, Proof, Purpose, Reply, Signal, SignalBody, Summary};
+
+/// Somebody's message 1.
+pub struct Knock<'a> {
+    /// What for.
+    pub purpose: Purpose,
+    /// It was written knowing our session.
+    pub knows_session: bool,
+    /// Which secret it is keyed with.
+    pub psk_id: [u8; 8],
+    /// Noise message 1.
+    pub noise: &'a [u8],
+}
+
+impl Graph {
+    /// Somebody knocks.
+    pub(super) fn initiated(
+        &mut self,
+        cx: &mut Context<'_>,
+        security: &mut dyn Security,
+        from: Tag,
+        url: &str,
+        knock: &Knock<'_>,
+    ) {
+        let Some(attempt) = knock.noise.first_chunk::<8>().copied() else {
+            return;
+        };
+        if self.seen_set.contains(&attempt) {
+            return;
+        }
+        let Some(secret) = security.psk_named(&knock.psk_id, knock.purpose) else {
+            return;
+        };
+        let session_hash = if knock.knows_session {
+            self.own.session.hash(cx.crypto)
+        } else {
+            [0; 64]
+        };
+        let prologue = self.prologue(knock.purpose, &knock.psk_id, &session_hash);
+        let terms = Terms {
+            prologue: &prologue,
+            psk: &secret,
+        };
+        let read = noise::respond(cx.crypto, cx.random, &self.own.secret, &terms, knock.noise);
+        let Some((payload, responder)) = read else {
+            return;
+        };
+        self.remember(attempt);
+        let Ok(hello) = Hello::from_bytes(&payload) else {
+            return;
+        };
+        let Ok(session) = Session::from_bytes(&hello.session) else {
+            return;
+        };
+        let address = NodeAddress {
+            rendezvous: vec![url.to_owned()],
+            tags: vec![from],
+            session: SessionKey(responder.remote),
+        };
+        let attempt = Attempt(attempt);
+        let judged = self.admit(cx, security, knock.purpose, &hello, &session, &address);
+        let grant = match judged {
+            Ok(grant) => grant,
+            Err(error) => return self.refuse(cx, address, attempt, responder, &error),
+        };
+        self.open_answer(
+            cx,
+            address,
+            session,
+            knock.purpose,
+            attempt,
+            responder,
+            grant,
+            hello.offer,
+        );
+    }
+
+    /// Decides about somebody who knocks: what it gets, or why not.
+    fn admit(
+        &mut self,
+        cx: &mut Context<'_>,
+        security: &mut dyn Security,
+        purpose: Purpose,
+        hello: &Hello,
+        session: &Session,
+        address: &NodeAddress,
+    ) -> Result<Vec<u8>, Error> {
+        if session.body.key != address.session {
+            return Err(Error::new(Code::ConnectionNotAuthenticated)
+                .detail("the session is of another key"));
+        }
+        let node = session.node(cx.crypto);
+        if node == self.own.node {
+            return Err(Code::ConnectSelf.into());
+        }
+        let clock = security.clock(cx.now);
+        session.verify(cx.crypto, self.scope, &clock)?;
+        security.judge(cx, session, &hello.proof, purpose)?;
+        self.make_room(cx, node, purpose)?;
+        if purpose == Purpose::Join {
+            let grant = security.grant(cx, session, &hello.proof)?;
+            self.news.push_back(News::Changed);
+            return Ok(grant);
+        }
+        Ok(Vec::new())
+    }
+
+    /// Makes room for a link to `node`, or says why there is none. When both ends dial at once the
+    /// attempt of the lower node wins: node ids are proved by the handshake, tags are only the
+    /// server's word.
+    fn make_room(
+        &mut self,
+        cx: &mut Context<'_>,
+        node: NodeId,
+        purpose: Purpose,
+    ) -> Result<(), Error> {
+        let ours: Vec<(LinkId, bool)> = self
+            .links
+            .values()
+            .filter(|link| link.remote.node == node)
+            .map(|link| (link.id, link.is_open()))
+            .collect();
+        // An attempt whose message 1 has not left yet yields to one that has arrived.
+        let glare = self
+            .links
+            .values()
+            .any(|link| link.remote.node == node && matches!(link.stage, Stage::Asked(_)));
+        if glare && self.own.node < node {
+            return Err(Error::new(Code::AlreadyExists).detail("both sides dialed at once"));
+        }
+        if ours.is_empty() {
+            let half_open = self
+                .links
+                .values()
+                .filter(|l| !l.initiator && !l.is_open())
+                .count();
+            let neighbors = self
+                .links
+                .values()
+                .filter(|l| l.purpose != Purpose::Direct)
+                .count();
+            let full = match purpose {
+                Purpose::Direct => self.links.len() >= limits::PEER_CONNECTIONS,
+                _ => neighbors >= limits::NEIGHBORS,
+            };
+            if half_open >= limits::HALF_OPEN_LINKS || full {
+                return Err(Error::new(Code::ConnectionRefused).detail("the node is full"));
+            }
+        }
+        for (id, open) in ours {
+            if open {
+                let error = Error::new(Code::ConnectionFailed).detail("a newer link replaced it");
+                self.close_link(cx, id, ByeReason::Replaced, &error);
+            } else {
+                self.superseded.extend(
+                    self.links
+                        .get(&id)
+                        .and_then(|link| link.caller.map(|caller| (node, caller))),
+                );
+                self.drop_quietly(cx, id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets a link on its way up in favor of another one to the same node.
+    fn drop_quietly(&mut self, cx: &mut Context<'_>, id: LinkId) {
+        if let Some(link) = self.remove(id).filter(|link| link.with_driver) {
+            cx.effect(Effect::CloseLink { link: link.id });
+        }
+    }
+
+    fn refuse(
+        &mut self,
+        cx: &mut Context<'_>,
+        address: NodeAddress,
+        attempt: Attempt,
+        responder: noise::Responder,
+        error: &Error,
+    ) {
+        let alternatives = match error.code {
+            Code::ConnectionRefused => self
+                .links
+                .values()
+                .filter(|link| link.is_neighbor())
+                .map(|link| link.remote.address.clone())
+                .collect(),
+            _ => Vec::new(),
+        };
+        let reply = Reply::Refuse {
+            code: error.code.number(),
+            time_ms: cx.now.wall,
+            alternatives: List::first(alternatives),
+        };
+        self.answer_with(address, attempt, responder, &reply);
+    }
+
+    fn answer_with(
+        &mut self,
+        address: NodeAddress,
+        attempt: Attempt,
+        responder: noise::Responder,
+        reply: &Reply,
+    ) -> Option<Keys> {
+        let (message, keys) = responder.answer(&reply.to_bytes())?;
+        let body = SignalBody::Answer {
+            attempt,
+            noise: Bytes::new(message)?,
+        };
+        self.signals.push_back((address, Signal(body)));
+        Some(keys)
+    }
+
+    #[allow(clippy::too_many_arguments)] // The parts of one message 1, each used once.
+    fn open_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        address: NodeAddress,
+        session: Session,
+        purpose: Purpose,
+        attempt: Attempt,
+        responder: noise::Responder,
+        grant: Vec<u8>,
+        offer: Option<Description>,
+    ) {
+        let id = cx.ids.link();
+        let node = session.node(cx.crypto);
+        let remote = Remote {
+            address,
+            node,
+            session: Some(session),
+        };
+        let answering = Answering {
+            responder,
+            grant,
+            attempt,
+        };
+        let stage = Stage::Answering(Box::new(answering));
+        let mut link = Link::new(id, remote, purpose, stage, cx.now.monotonic);
+        link.initiator = false;
+        link.with_driver = true;
+        link.attempt = attempt;
+        if let Some(at) = self.superseded.iter().position(|(of, _)| *of == node) {
+            let (_, caller) = self.superseded.remove(at);
+            link.connection = Some(caller.connection);
+            link.caller = Some(caller);
+        }
+        let role = match offer {
+            Some(offer) => {
+                link.remote_fingerprint = Some(offer.fingerprint);
+                Role::Answer {
+                    remote: offer.to_sdp(),
+                }
+            }
+            None => Role::Offer,
+        };
+        cx.effect(self.open_effect(id, role));
+        self.links.insert(id, link);
+        self.attempts.insert(attempt, id);
+        self.expect(cx.now, id, limits::ANSWER_TIMEOUT_MS);
+    }
+
+    /// Sends message 2 with our description.
+    pub(super) fn accept(
+        &mut self,
+        cx: &mut Context<'_>,
+        security: &mut dyn Security,
+        id: LinkId,
+        answering: Answering,
+        description: Description,
+    ) {
+        let offered = description.offer;
+        let Some(address) = self.links.get(&id).map(|link| link.remote.address.clone()) else {
+            return;
+        };
+        let reply = Reply::Accept {
+            session: session_bytes(&self.own.session),
+            proof: Proof::new(security.proof()).unwrap_or_default(),
+            grant: Bytes::new(answering.grant).unwrap_or_default(),
+            summary: Summary::default(),
+            description,
+        };
+        let keys = self.answer_with(address, answering.attempt, answering.responder, &reply);
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
+        link.keys = keys;
+        link.stage = if offered {
+            Stage::Offered
+        } else {
+            Stage::Opening
+        };
+        self.flush_candidates(id);
+        self.expect(cx.now, id, limits::CHANNEL_TIMEOUT_MS);
+    }
+
+    /// Remembers the first bytes of a message 1, so that it is read once.
+    fn remember(&mut self, attempt: [u8; 8]) {
+        self.seen.push_back(attempt);
+        self.seen_set.insert(attempt);
+        if self.seen.len() > limits::REMEMBERED_ATTEMPTS
+            && let Some(old) = self.seen.pop_front()
+        {
+            self.seen_set.remove(&old);
+        }
+    }
+}
