@@ -1,6 +1,9 @@
 //! Golden bytes of what nodes say to each other and of what they sign and keep: worked out by hand
 //! from the rules in `wire/codec.rs`, so that a change of format is a change of this file.
 
+// A value that does not fit its type is a fault of the test.
+#![allow(clippy::expect_used)]
+
 use std::fmt::Debug;
 
 use peer_group::crypto::{FAKE, Primitives as _};
