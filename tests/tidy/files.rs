@@ -57,12 +57,11 @@ impl Source {
     }
 }
 
-/// The project's folder: this package lies directly inside it.
+/// The project's folder: this package lies directly inside it. Asked at run time, because what it was
+/// at compile time is wrong once the project has been moved.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap()
-        .to_path_buf()
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo names the package's folder");
+    Path::new(&here).parent().unwrap().to_path_buf()
 }
 
 /// Every text file that is in git, or would be.

@@ -2,8 +2,8 @@
 
 import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'esbuild';
-import { ROOT } from './talk.mjs';
+import * as esbuild from 'esbuild';
+import { ROOT, Stop } from './talk.mjs';
 
 const COMMON = {
   absWorkingDir: ROOT,
@@ -15,10 +15,16 @@ const COMMON = {
   logLevel: 'warning',
 };
 
+/** esbuild prints what is wrong and where; its exception adds nothing. */
+async function build(options) {
+  await esbuild.build({ ...COMMON, ...options }).catch(() => {
+    throw new Stop(`bundling ${options.entryPoints} failed; esbuild's words are above`);
+  });
+}
+
 /** js/src with the glue of one wasm build. Names stay readable in a user's stack traces. */
 export async function bundlePackage(generated, folder) {
   await build({
-    ...COMMON,
     entryPoints: ['js/src/index.ts'],
     outfile: `${folder}/index.js`,
     platform: 'neutral',
@@ -38,7 +44,6 @@ export async function bundleDemo(packageFolder, folder) {
       cpSync(join(ROOT, 'www', name), join(out, name), { recursive: true });
   }
   await build({
-    ...COMMON,
     entryPoints: ['www/src/main.ts'],
     outdir: folder,
     platform: 'browser',

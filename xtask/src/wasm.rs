@@ -96,12 +96,14 @@ impl Order {
     }
 }
 
-/// The folder of the workspace: this package lies directly inside it.
+/// The folder of the workspace: this package lies directly inside it. Cargo names it at run time; what
+/// it was at compile time is wrong once the project has been moved.
 fn root() -> Result<PathBuf, String> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent()
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    here.as_deref()
+        .and_then(Path::parent)
         .map(Path::to_path_buf)
-        .ok_or_else(|| "xtask has no parent folder".to_owned())
+        .ok_or_else(|| "start it with `cargo run --package xtask`".to_owned())
 }
 
 /// Compiler flags that keep this machine's folders out of the published file: panic messages name
