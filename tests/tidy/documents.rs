@@ -55,6 +55,22 @@ fn every_command_of_the_readme_is_an_npm_script_or_fetches_the_project() {
 }
 
 #[test]
+fn the_readmes_table_of_suites_is_that_of_the_program() {
+    let readme = read("README.md");
+    let (_, table) = readme.split_once("| suite | what it shows |").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    let names = |pattern: &str, text: &str| -> Vec<String> {
+        let pattern = Regex::new(pattern).unwrap();
+        pattern
+            .captures_iter(text)
+            .map(|found| found[1].to_owned())
+            .collect()
+    };
+    let told = names(r"(?m)^\| `(\w+)`", table);
+    assert_eq!(told, names(r"name: '(\w+)'", &read("xtask/run/suites.mjs")));
+}
+
+#[test]
 fn suites_and_environment_variables_of_the_readme_exist() {
     let readme = read("README.md");
     let programs: String = ["setup", "suites", "start", "bench"]

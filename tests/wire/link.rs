@@ -251,10 +251,7 @@ fn what_is_signed_and_kept() {
         issuer: [3; 32],
         serial: [4; 8],
     };
-    golden(
-        &body,
-        "01 01*32 02*32 03 0100000000 0200000000 03*32 04*8",
-    );
+    golden(&body, "01 01*32 02*32 03 0100000000 0200000000 03*32 04*8");
     let credential = Credential {
         body,
         signature: [5; 64],
