@@ -69,6 +69,18 @@ test('with an old Rust it says which is needed', () => {
   assert.match(stderr, /Rust 1\.60 is too old, 1\.\d+ is needed/);
 });
 
+test('without rustfmt it says how to get it, where rustup may not download', () => {
+  const programs = {
+    rustc: 'echo "rustc 1.999.0 (new 2040-01-01)"',
+    cargo: '[ "$1" != fmt ] && echo cargo',
+    cc: '',
+  };
+  const env = { PATH: pathWith('no-rustfmt', programs), RUSTUP_AUTO_INSTALL: '0' };
+  const { status, stderr } = call(['setup', 'components'], env);
+  assert.equal(status, 1);
+  assert.match(stderr, /rustup component add rustfmt$/m);
+});
+
 test('a browser named by its variable must be there', () => {
   const { status, stderr } = call(['setup', 'browsers'], { PEER_GROUP_CHROMIUM: '/no/such' });
   assert.equal(status, 1);

@@ -10,7 +10,7 @@ import { ask, attempt, ROOT, run, Stop, say } from './talk.mjs';
 const TARGET = 'wasm32-unknown-unknown';
 
 /** What can be needed; each brings itself, and is quick when it is there already. */
-const NEEDS = { npm: npmPackages, rust, wasm: wasmTarget, browsers, network };
+const NEEDS = { npm: npmPackages, rust, components, wasm: wasmTarget, browsers, network };
 
 /** Brings the named needs, in order. */
 export async function bring(...names) {
@@ -45,7 +45,7 @@ async function npmPackages() {
 
 const RUSTUP_ADVICE = 'Install Rust from https://rustup.rs and open a new shell.';
 
-function rust() {
+async function rust() {
   const version = ask('rustc', ['--version'])?.match(/^rustc (\d+)\.(\d+)\.\d+/);
   if (!version) throw new Stop('Rust is not installed (no working rustc on PATH)', RUSTUP_ADVICE);
   if (!ask('cargo', ['--version'])) throw new Stop('cargo is missing beside rustc', RUSTUP_ADVICE);
@@ -61,14 +61,41 @@ function rust() {
       'Run: rustup update stable',
     );
   }
+  if (process.platform === 'linux' && !find('cc')) {
+    if (isDebian()) await apt(['gcc', 'libc6-dev']);
+    if (!find('cc')) throw new Stop('Rust needs a C linker, and there is no "cc"', 'Install gcc.');
+  }
+}
+
+/** Rustup's name, and cargo's command. */
+const COMPONENTS = { rustfmt: 'fmt', clippy: 'clippy' };
+
+/** rustfmt and clippy: rustup's minimal installation leaves them out. */
+async function components() {
+  await rust();
+  const isMissing = ([, command]) => ask('cargo', [command, '--version']) === undefined;
+  const missing = () =>
+    Object.entries(COMPONENTS)
+      .filter(isMissing)
+      .map(([name]) => name);
+  if (missing().length === 0) return;
+  const byHand = `rustup component add ${missing().join(' ')}`;
+  if (mayDownload()) {
+    say(`adding ${missing().join(' and ')} with rustup ...`);
+    await attempt('rustup', ['component', 'add', ...missing()]);
+  }
+  if (missing().length > 0) throw new Stop(`${missing().join(' and ')} missing`, `Run: ${byHand}`);
+}
+
+function mayDownload() {
+  return process.env.RUSTUP_AUTO_INSTALL !== '0' && find('rustup') !== undefined;
 }
 
 /** Rust's standard library for wasm: from rustup, or built from Debian's source of the same version. */
 async function wasmTarget() {
-  rust();
+  await rust();
   if (links()) return;
-  const mayDownload = process.env.RUSTUP_AUTO_INSTALL !== '0' && find('rustup') !== undefined;
-  if (mayDownload) {
+  if (mayDownload()) {
     say(`adding Rust's standard library for ${TARGET} with rustup ...`);
     await attempt('rustup', ['target', 'add', TARGET]);
     if (links()) return;

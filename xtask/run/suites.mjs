@@ -27,13 +27,16 @@ export const SUITES = [
   {
     name: 'format',
     what: 'Rust and TypeScript are formatted',
-    ready: () => bring('npm', 'rust'),
+    ready: () => bring('npm', 'components'),
     steps: () => [cargo('fmt', '--all', '--check'), biome('format', '.')],
   },
   {
     name: 'lint',
     what: 'no warnings from clippy, Biome or tsc',
-    ready: buildPackage,
+    ready: async () => {
+      await bring('components');
+      await buildPackage();
+    },
     steps: () => [
       cargo('clippy', '--locked', '--workspace', '--all-targets', '--', '-D', 'warnings'),
       clippyForBrowsers(),
