@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 
 const WITHIN_MS = 15_000;
+/** Cumulative layout shift; up to 0.1 is called good, and this page should do better. */
+const SHIFT_AT_MOST = 0.02;
 
 /** One browser window with the chat. */
 export class Window {
@@ -14,6 +16,7 @@ export class Window {
     const page = await browser.newPage();
     const window = new Window(page);
     await window.resize({ width, height });
+    await page.evaluateOnNewDocument(watchShifts);
     if (before) await page.evaluateOnNewDocument(before);
     await page.goto(url);
     return window;
@@ -41,6 +44,12 @@ export class Window {
   isQuiet(except = () => false) {
     const left = this.complaints.filter((line) => !except(line));
     assert.deepEqual(left, [], 'the console is quiet');
+  }
+
+  /** Nothing jumped about but in answer to the person (Chromium measures it). */
+  async isCalm() {
+    const shift = await this.#page.evaluate(() => globalThis.layoutShift);
+    assert.ok(shift < SHIFT_AT_MOST, `layout shift ${shift}`);
   }
 
   async resize(viewport) {
@@ -156,5 +165,18 @@ export class Person {
   async trouble(code, title, within = WITHIN_MS) {
     await this.find(`.trouble[data-code="${code}"]`, within);
     await this.reads('.trouble strong', title);
+  }
+}
+
+/** Runs in the page before its scripts. */
+function watchShifts() {
+  globalThis.layoutShift = 0;
+  const add = (list) => {
+    for (const { value, hadRecentInput } of list.getEntries()) {
+      if (!hadRecentInput) globalThis.layoutShift += value;
+    }
+  };
+  if (PerformanceObserver.supportedEntryTypes.includes('layout-shift')) {
+    new PerformanceObserver(add).observe({ type: 'layout-shift', buffered: true });
   }
 }

@@ -103,6 +103,7 @@ describe('the chat', { timeout: 400_000 }, () => {
     await shoot(b, '7-groups');
     await bo.click('.groups .group');
     await bo.reads('.status', 'Online with 1 other');
+    await a.isCalm();
     a.isQuiet();
     b.isQuiet();
     await Promise.all([a.close(), b.close()]);
@@ -142,6 +143,7 @@ describe('the chat', { timeout: 400_000 }, () => {
       await window.page.$eval('[data-person="guest-1"]', (e) => e.checkVisibility()),
       false,
     );
+    await window.isCalm();
     window.isQuiet();
     await browser.close();
   });
@@ -221,6 +223,7 @@ describe('the chat', { timeout: 400_000 }, () => {
     const chosen = () => bo.texts('[role="tab"][aria-selected="true"] bdi');
     assert.deepEqual(await chosen(), ['Everyone']);
     await shoot(window, '10-keyboard');
+    await window.isCalm();
     window.isQuiet();
     await browser.close();
   });
