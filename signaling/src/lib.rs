@@ -1,5 +1,9 @@
 //! The rendezvous server: where members of a group find each other.
 //!
 //! [`rooms`] is the server's logic without sockets or clocks, which the simulator runs as it is.
+//! [`server`] puts it behind WebSockets and serves the pages of a demo; [`options`] is its command
+//! line. Nothing is stored: clients put back within seconds what a restart forgets.
 
+pub mod options;
 pub mod rooms;
+pub mod server;

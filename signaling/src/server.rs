@@ -1,0 +1,283 @@
+//! The server's sockets: accepts them, serves pages, and ends in good order.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use peer_group::wire::rendezvous::PATH;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tracing::{debug, info, warn};
+
+use crate::rooms;
+
+mod hall;
+mod outbox;
+mod pages;
+mod socket;
+
+use hall::Hall;
+
+/// What an operator decides. The default is a server on port 8080 of this machine only.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// A folder of static files to serve.
+    pub www: Option<PathBuf>,
+    /// Host and port as clients dial them; without it, what each client's Host header says.
+    pub origin: Option<String>,
+    /// The rules.
+    pub rooms: rooms::Config,
+    /// The bounds of each socket.
+    pub sockets: SocketLimits,
+}
+
+/// The bounds of each socket.
+#[derive(Clone, Copy, Debug)]
+pub struct SocketLimits {
+    /// Frames that wait to be read by the client; beyond it the socket is cut.
+    pub queue_frames: usize,
+    /// Bytes that wait to be read by the client; beyond it the socket is cut.
+    pub queue_bytes: usize,
+    /// Between two pings. Browsers answer them without running JavaScript, so hidden pages do.
+    pub ping_every: Duration,
+    /// Silence after which a socket is taken for dead.
+    pub silent_for: Duration,
+    /// From the opening of a connection, or from the last answer on it, to the next request.
+    pub request_within: Duration,
+    /// Connections without a WebSocket: pages being loaded, handshakes.
+    pub plain_connections: usize,
+}
+
+impl Default for SocketLimits {
+    fn default() -> Self {
+        Self {
+            queue_frames: 512,
+            queue_bytes: 1024 * 1024,
+            ping_every: Duration::from_secs(30),
+            silent_for: Duration::from_secs(90),
+            request_within: Duration::from_secs(10),
+            plain_connections: 1024,
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            www: None,
+            origin: None,
+            rooms: rooms::Config::default(),
+            sockets: SocketLimits::default(),
+        }
+    }
+}
+
+/// Why the server cannot start, with what to change.
+#[derive(Debug)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    Listen(SocketAddr, io::Error),
+    /// The folder of static files cannot be read.
+    Www(PathBuf, io::Error),
+    /// The system refuses what every program needs.
+    System(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen(address, error) => {
+                writeln!(f, "cannot listen on {address}: {error}.")?;
+                let port = address.port();
+                match error.kind() {
+                    io::ErrorKind::AddrInUse => write!(
+                        f,
+                        "Another program uses port {port}: end it, or choose another port with \
+                         --listen {}, or a free one with --listen {}.",
+                        SocketAddr::new(address.ip(), port.wrapping_add(1).max(1024)),
+                        SocketAddr::new(address.ip(), 0)
+                    ),
+                    io::ErrorKind::PermissionDenied => write!(
+                        f,
+                        "Ports below 1024 need rights: choose a port from 1024 on with --listen."
+                    ),
+                    io::ErrorKind::AddrNotAvailable => write!(
+                        f,
+                        "This machine has no such address: --listen 0.0.0.0:{port} is every \
+                         IPv4 address it has, [::]:{port} every address."
+                    ),
+                    _ => write!(f, "Choose another address with --listen."),
+                }
+            }
+            Self::Www(folder, error) => write!(
+                f,
+                "cannot serve {}: {error}.\nName a folder that exists with --www, or leave it out.",
+                folder.display()
+            ),
+            Self::System(error) => write!(f, "the system refuses: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// How long sockets may take to end in good order.
+const DRAIN: Duration = Duration::from_secs(2);
+/// Bytes of a request's head. Browsers send about 500.
+const HEAD_BYTES: usize = 16 * 1024;
+/// How often the rules get to do what is due without a message: within a second of its time.
+const TICK: Duration = Duration::from_secs(1);
+
+/// A server that listens and does not serve yet.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    settings: Settings,
+    seed: [u8; 32],
+}
+
+impl Server {
+    /// Starts to listen.
+    pub async fn bind(settings: Settings) -> Result<Self, StartError> {
+        if let Some(www) = &settings.www {
+            std::fs::read_dir(www).map_err(|error| StartError::Www(www.clone(), error))?;
+        }
+        let refused = |error| StartError::Listen(settings.listen, error);
+        let listener = TcpListener::bind(settings.listen).await.map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|error| StartError::System(error.into()))?;
+        Ok(Self {
+            listener,
+            address,
+            settings,
+            seed,
+        })
+    }
+
+    /// Where it listens, with the port that was picked.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop`, then sends every client away and waits for them, but not for long.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let Self {
+            listener,
+            address,
+            settings,
+            seed,
+        } = self;
+        info!(
+            %address,
+            path = PATH,
+            www = %settings.www.as_deref().map_or_else(|| "-".into(), |www| www.display().to_string()),
+            ice_servers = settings.rooms.ice.len(),
+            "listening"
+        );
+        let hall = Arc::new(Hall::new(&settings, seed));
+        // Every task holds a receiver: it says when to stop, and is counted until it has.
+        let (stopping, stopped) = watch::channel(false);
+        let app = pages::router(&settings, &hall, &stopped);
+        let plain = Arc::new(Semaphore::new(settings.sockets.plain_connections));
+        let mut tick = tokio::time::interval(TICK);
+        let mut stop = pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                _ = tick.tick() => hall.tick(),
+                tcp = accept(&listener, &plain) => {
+                    let (tcp, permit) = tcp;
+                    let serving = serve(tcp, app.clone(), settings.sockets, stopped.clone());
+                    tokio::spawn(async move {
+                        serving.await;
+                        drop(permit);
+                    });
+                }
+            }
+        }
+        drop((listener, app, stopped));
+        let sockets = hall.send_away();
+        info!(sockets, "stopping");
+        stopping.send_replace(true);
+        if tokio::time::timeout(DRAIN, stopping.closed())
+            .await
+            .is_err()
+        {
+            warn!(
+                left = stopping.receiver_count(),
+                "stopped before all were gone"
+            );
+        }
+    }
+}
+
+/// The next connection, once there is room for it.
+async fn accept(
+    listener: &TcpListener,
+    plain: &Arc<Semaphore>,
+) -> (TcpStream, Option<tokio::sync::OwnedSemaphorePermit>) {
+    // A semaphore that is never closed always gives a permit.
+    let permit = Arc::clone(plain).acquire_owned().await.ok();
+    loop {
+        match listener.accept().await {
+            Ok((tcp, _)) => {
+                // Signals are small and wanted at once.
+                if let Err(error) = tcp.set_nodelay(true) {
+                    debug!(%error, "no TCP_NODELAY");
+                }
+                return (tcp, permit);
+            }
+            // The other side was faster in leaving than we in accepting.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::ConnectionAborted
+                        | io::ErrorKind::ConnectionReset
+                        | io::ErrorKind::ConnectionRefused
+                ) => {}
+            Err(error) => {
+                warn!(%error, "cannot accept; if files are too many, raise the limit (ulimit -n)");
+                tokio::time::sleep(TICK).await;
+            }
+        }
+    }
+}
+
+/// Answers the requests of one connection, until it ends or becomes a WebSocket.
+async fn serve(tcp: TcpStream, app: Router, limits: SocketLimits, mut stop: watch::Receiver<bool>) {
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.request_within)
+        .max_buf_size(HEAD_BYTES)
+        .serve_connection(TokioIo::new(tcp), TowerToHyperService::new(app))
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = asked_to(&mut stop) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        debug!(%error, "a connection ended early");
+    }
+}
+
+/// Waits until the server is to stop.
+async fn asked_to(stop: &mut watch::Receiver<bool>) {
+    // An error means that the server is gone, which comes to the same.
+    let _ = stop.wait_for(|stop| *stop).await;
+}

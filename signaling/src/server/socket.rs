@@ -1,0 +1,117 @@
+//! One WebSocket: frames in, frames out, pings, and a polite end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use peer_group::limits::SIGNAL_BYTES;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tracing::debug;
+
+use super::SocketLimits;
+use super::hall::{Hall, Seat};
+use super::outbox::{End, Next};
+
+/// Bytes of the largest message of a client: a signal, whose head takes 20.
+const MESSAGE_BYTES: usize = SIGNAL_BYTES + 64;
+/// What a socket takes from the system at a time. The default of 128 KiB is what makes idle
+/// sockets expensive.
+const READ_BYTES: usize = 1024;
+/// How long the far side may take to hear why the socket ends.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Close codes for frames that are not messages.
+const NOT_BINARY: u16 = 1003;
+const TOO_BIG: u16 = 1009;
+
+/// The sizes that the protocol needs.
+pub(super) fn sized<C>(upgrade: WebSocketUpgrade<C>) -> WebSocketUpgrade<C> {
+    upgrade
+        .read_buffer_size(READ_BYTES)
+        .write_buffer_size(0)
+        .max_message_size(MESSAGE_BYTES)
+        .max_frame_size(MESSAGE_BYTES)
+}
+
+/// Serves one socket until it ends.
+pub(super) async fn serve(
+    mut socket: WebSocket,
+    hall: Arc<Hall>,
+    limits: SocketLimits,
+    origin: String,
+) {
+    let seat = hall.enter(origin);
+    let end = talk(&mut socket, &seat, limits).await;
+    // Others hear that it is gone before it has taken its time to end.
+    drop(seat);
+    if let Some(End::Close(code, words)) = end {
+        say_why(&mut socket, code, words).await;
+    }
+}
+
+/// Passes frames on both ways; the end to tell the far side, unless it is gone.
+async fn talk(socket: &mut WebSocket, seat: &Seat, limits: SocketLimits) -> Option<End> {
+    let mut pings = interval_at(Instant::now() + limits.ping_every, limits.ping_every);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut heard = Instant::now();
+    loop {
+        let message = tokio::select! {
+            next = seat.outbox.next() => match next {
+                Next::Frame(frame) => Message::Binary(frame.into()),
+                Next::End(end) => return Some(end),
+            },
+            _ = pings.tick() => {
+                if heard.elapsed() > limits.silent_for {
+                    debug!("socket silent for too long");
+                    return None;
+                }
+                Message::Ping(Bytes::new())
+            }
+            incoming = socket.recv() => {
+                heard = Instant::now();
+                match incoming? {
+                    Ok(Message::Binary(bytes)) => seat.received(&bytes),
+                    Ok(Message::Ping(_) | Message::Pong(_)) => {}
+                    Ok(Message::Text(_)) => {
+                        return Some(End::Close(NOT_BINARY, "messages are binary, not text"));
+                    }
+                    Ok(Message::Close(_)) => return None,
+                    // Which error it was is not told; on a broken socket nobody hears the guess.
+                    Err(_) => {
+                        return Some(End::Close(TOO_BIG, "a frame too large, or not WebSocket"));
+                    }
+                }
+                continue;
+            }
+        };
+        let sent = tokio::select! {
+            sent = timeout(limits.silent_for, socket.send(message)) => sent,
+            () = seat.outbox.cut() => return Some(End::Cut),
+        };
+        if !matches!(sent, Ok(Ok(()))) {
+            return None;
+        }
+    }
+}
+
+/// Sends the close frame, and keeps the socket until the far side has had time to read it: closed
+/// with unread bytes in it, the system would take back what was sent.
+async fn say_why(socket: &mut WebSocket, code: u16, words: &'static str) {
+    let close = Message::Close(Some(CloseFrame {
+        code,
+        reason: words.into(),
+    }));
+    let linger = Instant::now() + LINGER;
+    let answered = tokio::time::timeout_at(linger, async {
+        socket.send(close).await?;
+        while let Some(rest) = socket.recv().await {
+            rest?;
+        }
+        Ok::<_, axum::Error>(())
+    })
+    .await;
+    if matches!(answered, Ok(Err(_))) {
+        tokio::time::sleep_until(linger).await;
+    }
+}
