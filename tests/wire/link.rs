@@ -4,8 +4,9 @@
 // A value that does not fit its type is a fault of the test.
 #![allow(clippy::expect_used)]
 
-use std::fmt::Debug;
+mod golden;
 
+use golden::{bytes, golden};
 use peer_group::crypto::{FAKE, Primitives as _};
 use peer_group::graph::session::{Session, SessionBody};
 use peer_group::group::credential::{Body, Credential, Role};
@@ -19,38 +20,6 @@ use peer_group::wire::link::{
 };
 use peer_group::wire::seconds::Seconds;
 use proptest::prelude::*;
-
-/// The bytes of a hexadecimal text with spaces; `xx*n` repeats a byte.
-fn bytes(text: &str) -> Vec<u8> {
-    let mut out = Vec::new();
-    for word in text.split_whitespace() {
-        let (byte, times) = word.split_once('*').unwrap_or((word, "1"));
-        let times: usize = times.parse().expect("a count");
-        for pair in byte.as_bytes().chunks(2) {
-            let pair = std::str::from_utf8(pair).expect("ascii");
-            let byte = u8::from_str_radix(pair, 16).expect("hexadecimal");
-            out.extend(std::iter::repeat_n(byte, times));
-        }
-    }
-    out
-}
-
-fn golden<T: Wire + Debug + PartialEq>(value: &T, text: &str) {
-    let expected = bytes(text);
-    assert_eq!(value.to_bytes(), expected, "{value:?}");
-    assert_eq!(T::from_bytes(&expected).as_ref(), Ok(value));
-    // Neither shorter nor longer.
-    for len in 0..expected.len() {
-        assert!(
-            T::from_bytes(&expected[..len]).is_err(),
-            "{value:?} cut to {len}"
-        );
-    }
-    assert!(
-        T::from_bytes(&[expected, vec![0]].concat()).is_err(),
-        "{value:?} with a byte more"
-    );
-}
 
 fn frame(frame: Frame, text: &str) {
     golden(
