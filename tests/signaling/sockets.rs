@@ -10,6 +10,8 @@ use peer_group_signaling::server::{Settings, SocketLimits};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::http::StatusCode;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::client::{self, Client, request, signal, soon, tag};
@@ -188,4 +190,30 @@ async fn who_says_nothing_is_shown_the_door() {
     };
     assert_eq!(client.hear().await, error(ErrorReason::Malformed));
     assert_eq!(client.close_code().await, 1002);
+}
+
+#[tokio::test]
+async fn a_client_that_closes_is_answered_and_gone_at_once() {
+    let served = Served::start(Settings::default()).await;
+    let mut friend = Client::connect(served.address).await;
+    friend.listen(B).await;
+    let mut client = Client::connect(served.address).await;
+    client.listen(A).await;
+    client.tell(&signal(tag(B), b"bye")).await;
+    assert!(matches!(
+        friend.hear().await,
+        ServerMessage::Delivered { .. }
+    ));
+    let frame = CloseFrame {
+        code: CloseCode::Normal,
+        reason: "".into(),
+    };
+    client
+        .socket
+        .send(Message::Close(Some(frame)))
+        .await
+        .unwrap();
+    assert_eq!(friend.hear().await, ServerMessage::Gone { tag: tag(A) });
+    // Without the answer, a browser calls it an abnormal end.
+    assert_eq!(client.close_code().await, 1000);
 }

@@ -28,6 +28,8 @@ pub(super) enum End {
     Close(u16, &'static str),
     /// At once: the reader is too slow.
     Cut,
+    /// As the far side asked for.
+    Answer,
 }
 
 /// What the socket is to do next.

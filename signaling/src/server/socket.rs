@@ -45,8 +45,11 @@ pub(super) async fn serve(
     let end = talk(&mut socket, &seat, limits).await;
     // Others hear that it is gone before it has taken its time to end.
     drop(seat);
-    if let Some(End::Close(code, words)) = end {
-        say_why(&mut socket, code, words).await;
+    match end {
+        Some(End::Close(code, words)) => say_why(&mut socket, code, words).await,
+        // Reading on is what sends the answer; whether it arrives, nobody waits to hear.
+        Some(End::Answer) => drop(timeout(LINGER, socket.recv()).await),
+        Some(End::Cut) | None => {}
     }
 }
 
@@ -76,7 +79,7 @@ async fn talk(socket: &mut WebSocket, seat: &Seat, limits: SocketLimits) -> Opti
                     Ok(Message::Text(_)) => {
                         return Some(End::Close(NOT_BINARY, "messages are binary, not text"));
                     }
-                    Ok(Message::Close(_)) => return None,
+                    Ok(Message::Close(_)) => return Some(End::Answer),
                     // Which error it was is not told; on a broken socket nobody hears the guess.
                     Err(_) => {
                         return Some(End::Close(TOO_BIG, "a frame too large, or not WebSocket"));
