@@ -121,6 +121,8 @@ pub const CHANNEL_TIMEOUT_MS: Millis = 15_000;
 pub const SOCKET_TIMEOUT_MS: Millis = 10_000;
 /// First pause before a socket is opened again; grows by 1.6 to the next.
 pub const RECONNECT_MIN_MS: Millis = 1_000;
+/// Between two looks whether a membership holds that did not, as with a clock that is set right.
+pub const MEMBERSHIP_CHECK_MS: Millis = 10_000;
 /// Longest pause before a socket is opened again.
 pub const RECONNECT_MAX_MS: Millis = 30_000;
 /// First pause before a failed dial is tried again; grows by 1.6 to the next.

@@ -10,6 +10,7 @@ use super::input::{Input, StorageFault};
 use crate::error::{Code, Error, Stage};
 use crate::graph::link::Caller;
 use crate::graph::mailbox::{Mail, Mailbox, ServerUrl};
+use crate::graph::overlay::is_final;
 use crate::graph::security::Security;
 use crate::graph::{Graph, News};
 use crate::group::Group;
@@ -59,7 +60,10 @@ pub(super) enum Lock {
 /// A call that waits for the group to be usable.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Timer {
+    /// A call has waited for long enough.
     Connect(RequestId),
+    /// Our own membership did not hold: look whether it does by now.
+    Begin,
 }
 
 /// A node.
@@ -235,7 +239,11 @@ impl Node {
 
     /// Runs every timer that is due.
     pub(super) fn tick(&mut self, cx: &mut Context<'_>) {
-        while let Some(Timer::Connect(request)) = self.timers.pop_due(cx.now.monotonic) {
+        while let Some(timer) = self.timers.pop_due(cx.now.monotonic) {
+            let Timer::Connect(request) = timer else {
+                self.begin(cx);
+                continue;
+            };
             if self.listeners.contains(&request) {
                 self.listeners.retain(|r| *r != request);
                 if let Kind::Graph { listen, .. } = &mut self.kind {
@@ -248,12 +256,24 @@ impl Node {
                 self.fail_connect(cx, request, error);
             }
         }
+        if self.online {
+            self.keep_session(cx);
+        }
         self.mailbox.tick(cx);
         if let Kind::Group(group) = &self.kind {
             self.discovery.tick(cx, group, &self.graph, &self.mailbox);
         }
         self.graph.tick(cx, self.kind.security());
         self.settle(cx);
+    }
+
+    /// A session that was signed with a clock ahead, or that has ended, is signed anew: nobody would
+    /// take it otherwise, long after the clock was set right.
+    pub(super) fn keep_session(&mut self, cx: &mut Context<'_>) {
+        let scope = self.graph.scope;
+        if self.graph.own.renew(cx.crypto, cx.random, scope, cx.now) {
+            self.discovery.stand_again(cx.now.monotonic);
+        }
     }
 
     /// Gives up what a request was doing; it was answered by its caller.
@@ -383,10 +403,7 @@ impl Node {
                 for address in core::mem::take(&mut self.addresses) {
                     self.graph.learn(cx, address, None);
                 }
-                match self.own_fault(cx) {
-                    Some(error) => self.fail_connects(cx, &error),
-                    None => self.begin_discovery(cx),
-                }
+                self.begin(cx);
             }
             Mail::Lost => {
                 self.graph.address = None;
@@ -423,6 +440,21 @@ impl Node {
         group.own_membership(&group.clock(cx.now)).err()
     }
 
+    /// Begins to stand or look, if our own membership holds; a wrong clock may be set right later.
+    fn begin(&mut self, cx: &mut Context<'_>) {
+        if !self.online || !self.mailbox.is_ready() {
+            return;
+        }
+        match self.own_fault(cx) {
+            Some(error) => {
+                let again = cx.now.monotonic + limits::MEMBERSHIP_CHECK_MS;
+                self.timers.arm(Timer::Begin, again);
+                self.fail_connects(cx, &error);
+            }
+            None => self.begin_discovery(cx),
+        }
+    }
+
     pub(super) fn begin_discovery(&mut self, cx: &mut Context<'_>) {
         if let Kind::Group(group) = &self.kind {
             self.graph.newcomer = !group.state.synchronized;
@@ -435,7 +467,11 @@ impl Node {
             News::Linked | News::Unlinked => {}
             News::Changed => self.dirty = true,
             News::DialFailed(error) => {
-                if error.code != Code::Aborted && error.code != Code::AlreadyExists {
+                // A member's no says more than somebody else's silence.
+                let silence_after_no = !is_final(error.code)
+                    && self.trouble.as_ref().is_some_and(|t| is_final(t.code));
+                let of_use = !matches!(error.code, Code::Aborted | Code::AlreadyExists);
+                if of_use && !silence_after_no {
                     self.trouble = Some(error);
                 }
             }
@@ -449,6 +485,7 @@ impl Node {
                     Kind::Graph { synchronized, .. } => *synchronized = true,
                 }
                 self.begin_discovery(cx);
+                self.graph.dial_anew(cx);
             }
         }
     }

@@ -56,6 +56,7 @@ impl Node {
     /// Takes the lock, then connects to the rendezvous server.
     pub(super) fn go_online(&mut self, cx: &mut Context<'_>) {
         self.online = true;
+        self.keep_session(cx);
         match self.lock {
             Lock::None => {
                 self.lock = Lock::Asked;
@@ -85,6 +86,7 @@ impl Node {
         self.graph.address = None;
         self.mailbox.stop(cx);
         self.discovery.stop();
+        self.timers.disarm(&Timer::Begin);
         self.addresses.clear();
         if self.lock != Lock::None {
             self.lock = Lock::None;
@@ -161,7 +163,8 @@ impl Node {
     /// Why a newcomer need not wait any longer: everybody who was found has said a final no.
     pub(super) fn hopeless(&self, cx: &Context<'_>) -> Option<Error> {
         let trouble = self.trouble.as_ref().or(self.discovery.trouble.as_ref())?;
-        let waiting = self.graph.newcomer && self.mailbox.is_ready();
+        let waiting =
+            self.graph.newcomer && self.mailbox.is_ready() && self.graph.link_count() == 0;
         (waiting && is_final(trouble.code) && !self.graph.is_trying(cx.now.monotonic))
             .then(|| trouble.clone())
     }

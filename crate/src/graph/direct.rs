@@ -93,8 +93,8 @@ impl Graph {
                     )));
                 }
                 let peer = session.as_ref().map(|session| session.body.peer);
-                // Whoever is to be a neighbor anyway becomes one now.
-                let purpose = if self.wants(node) {
+                // Whoever may be a neighbor becomes one now.
+                let purpose = if self.has_room() {
                     Purpose::Neighbor
                 } else {
                     Purpose::Direct

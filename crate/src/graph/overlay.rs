@@ -1,6 +1,6 @@
 //! Which nodes a graph knows and whom it dials: everyone up to eight nodes, some beyond.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::security::Security;
 use super::session::Session;
@@ -26,7 +26,6 @@ pub fn is_final(code: Code) -> bool {
             | Code::CredentialRevoked
             | Code::ChainTooLong
             | Code::CircularChain
-            | Code::NotAuthorized
             | Code::UnsupportedVersion
             | Code::UnsupportedPlatform
     )
@@ -152,9 +151,11 @@ impl Graph {
         self.plan(cx);
     }
 
-    /// Whether a node is to become a neighbor.
-    pub(super) fn wants(&self, node: NodeId) -> bool {
-        self.wanted().any(|(wanted, _)| wanted == node)
+    /// Whether there is room for one more neighbor. A link for direct connections only would keep
+    /// its node from becoming one.
+    pub(super) fn has_room(&self) -> bool {
+        let (neighbors, room) = self.room();
+        neighbors < room
     }
 
     /// Whether a dial is under way or will be soon.
@@ -164,6 +165,15 @@ impl Graph {
             || self
                 .wanted()
                 .any(|(_, due)| due < now + limits::REDIAL_MAX_MS / 2)
+    }
+
+    /// Everybody may be dialed again at once: who would not have us at the door will have a member.
+    pub fn dial_anew(&mut self, cx: &mut Context<'_>) {
+        for known in self.overlay.known.values_mut() {
+            known.failures = 0;
+            known.next_dial = cx.now.monotonic;
+        }
+        self.plan(cx);
     }
 
     /// Arms the timer of the next dial.
@@ -182,26 +192,40 @@ impl Graph {
         }
     }
 
-    /// Nodes to dial and when, if more neighbors are wanted.
-    fn wanted(&self) -> impl Iterator<Item = (NodeId, Millis)> {
-        let linked = |node: NodeId| self.links.values().any(|l| l.remote.node == node);
+    /// Neighbors there are, those on their way up included, and how many there are to be.
+    fn room(&self) -> (usize, usize) {
         let neighbors = self
             .links
             .values()
             .filter(|link| link.purpose != Purpose::Direct)
             .count();
-        let unlinked = self
+        let linked: BTreeSet<PeerId> = self
+            .links
+            .values()
+            .filter_map(|link| link.remote.peer())
+            .collect();
+        // Counted by identity: of somebody who came back, the node of before is still announced.
+        let unlinked: BTreeSet<PeerId> = self
             .overlay
             .known
-            .keys()
-            .filter(|node| !linked(**node))
-            .count();
-        let full_mesh = neighbors + unlinked < limits::FULL_MESH_NODES;
+            .values()
+            .filter_map(|known| known.session.as_ref())
+            .map(|session| session.body.peer)
+            .filter(|peer| !linked.contains(peer))
+            .collect();
+        let full_mesh = neighbors + unlinked.len() < limits::FULL_MESH_NODES;
         let room = if full_mesh {
             limits::NEIGHBORS
         } else {
             NEIGHBORS_WANTED
         };
+        (neighbors, room)
+    }
+
+    /// Nodes to dial and when, if more neighbors are wanted.
+    fn wanted(&self) -> impl Iterator<Item = (NodeId, Millis)> {
+        let linked = |node: NodeId| self.links.values().any(|l| l.remote.node == node);
+        let (neighbors, room) = self.room();
         // A newcomer asks one member after the other, so that one use admits it.
         let knocking = self.newcomer && !self.links.is_empty();
         let more = neighbors < room && self.links.len() < limits::PEER_CONNECTIONS && !knocking;

@@ -67,6 +67,26 @@ pub struct OwnSession {
     pub secret: [u8; 32],
     /// The node it names.
     pub node: NodeId,
+    identity: [u8; 32],
+}
+
+fn sign(
+    crypto: Crypto,
+    random: &mut Random,
+    seed: &[u8; 32],
+    group: GroupId,
+    key: SessionKey,
+    now: Now,
+) -> Session {
+    let body = SessionBody {
+        peer: PeerId(crypto.public_key(seed)),
+        key,
+        nonce: random.bytes(),
+        from: Seconds(now.wall_seconds()),
+        until: Seconds(now.wall_seconds() + limits::SESSION_S),
+    };
+    let signature = crypto.sign(seed, &signed_bytes("session", &group.0, &body.to_bytes()));
+    Session { body, signature }
 }
 
 impl OwnSession {
@@ -81,19 +101,22 @@ impl OwnSession {
     ) -> Self {
         let secret = random.bytes();
         let key = SessionKey(crypto.exchange_public(&secret));
-        let body = SessionBody {
-            peer: PeerId(crypto.public_key(seed)),
-            key,
-            nonce: random.bytes(),
-            from: Seconds(now.wall_seconds()),
-            until: Seconds(now.wall_seconds() + limits::SESSION_S),
-        };
-        let signature = crypto.sign(seed, &signed_bytes("session", &group.0, &body.to_bytes()));
         Self {
-            session: Session { body, signature },
+            session: sign(crypto, random, seed, group, key, now),
             secret,
             node: node_of(crypto, key),
+            identity: *seed,
         }
+    }
+
+    /// Signs it anew, with the same key, if it does not hold now. True if it did not.
+    pub fn renew(&mut self, crypto: Crypto, random: &mut Random, group: GroupId, now: Now) -> bool {
+        let (body, wall) = (&self.session.body, now.wall_seconds());
+        if body.from.0 <= wall && wall < body.until.0 {
+            return false;
+        }
+        self.session = sign(crypto, random, &self.identity, group, body.key, now);
+        true
     }
 
     /// The identity it belongs to.

@@ -121,6 +121,16 @@ impl Discovery {
         }
     }
 
+    /// Stands in every place anew at that time, if it stands anywhere.
+    pub fn stand_again(&mut self, at: Millis) {
+        if self.mode == Mode::Stand && !self.places.is_empty() {
+            for place in self.places.values_mut() {
+                place.joined = false;
+            }
+            self.timers.arm(Timer::Refresh, at);
+        }
+    }
+
     /// Runs every timer that is due.
     pub fn tick(&mut self, cx: &mut Context<'_>, group: &Group, graph: &Graph, mailbox: &Mailbox) {
         while let Some(timer) = self.timers.pop_due(cx.now.monotonic) {
@@ -177,9 +187,10 @@ impl Discovery {
                 let mut error = Error::new(code).detail("the rendezvous server refused us");
                 error.retry_after = (retry_after_ms > 0).then_some(retry_after_ms);
                 self.trouble = Some(error);
-                if self.mode == Mode::Stand && !self.listening {
+                if self.mode == Mode::Stand {
+                    // It may have been a refresh that came too late: what stood there has lapsed.
                     let wait = Millis::from(retry_after_ms).max(limits::RESOLVE_MAX_MS);
-                    self.timers.arm(Timer::Refresh, cx.now.monotonic + wait);
+                    self.stand_again(cx.now.monotonic + wait);
                 }
             }
             _ => {}
