@@ -1,0 +1,32 @@
+//! The simulator: real engines and the server's real rooms in virtual time, all from one seed.
+//!
+//! A world holds machines (engine, storage, clock, app), the server and the network between them.
+//! Everything that happens stands in one queue ordered by time, every choice comes from the seed,
+//! so a seed is a universe: it can be run again, and again with a trace.
+//!
+//! ```text
+//! SIM_SEED=123 cargo test --profile sim -p peer-group-tests --test sim replay -- --nocapture
+//! SIM_TRACE=1 ...                                     the same, with one line per thing that happens
+//! SIM_SEEDS=1000 cargo test --profile sim -p peer-group-tests --test sim seeds -- --nocapture
+//! SIM_CRYPTO=real ...                                 with the real primitives
+//! ```
+//!
+//! A universe has two parts, as in TigerBeetle's simulator. First safety: faults of the kinds the
+//! seed draws, and whatever the machines do, no check of [`checks`] may fail. Then everything is
+//! mended, and within a bound the group must be whole, talk, and end as it should ([`universe`]).
+
+pub mod app;
+pub mod checks;
+pub mod dice;
+pub mod effects;
+pub mod faults;
+pub mod machine;
+pub mod net;
+pub mod options;
+pub mod runs;
+pub mod scene;
+pub mod server;
+pub mod taint;
+pub mod trace;
+pub mod universe;
+pub mod world;

@@ -1,0 +1,146 @@
+//! What engines want done: the driver's part, played by the world.
+
+use peer_group::engine::command::Store;
+use peer_group::engine::effect::Effect;
+use peer_group::engine::input::Input;
+
+use super::machine::{Machine, Write};
+use super::world::{Happening, World};
+
+impl Machine {
+    /// A write reaches the disk.
+    pub fn apply(&mut self, write: Write) {
+        for (key, value) in write.changes {
+            let place = (write.store.clone(), key);
+            match value {
+                Some(value) => {
+                    self.disk.insert(place, value);
+                }
+                None => {
+                    self.disk.remove(&place);
+                }
+            }
+        }
+    }
+
+    fn read(&self, store: &Store, prefix: &str) -> Vec<(String, Vec<u8>)> {
+        let all = self.disk.iter();
+        all.filter(|((place, key), _)| place == store && key.starts_with(prefix))
+            .map(|((_, key), value)| (key.clone(), value.clone()))
+            .collect()
+    }
+}
+
+impl World {
+    /// Does what an engine wants.
+    pub fn effect(&mut self, machine: usize, effect: Effect) {
+        match effect {
+            Effect::OpenSocket { socket, url } => self.open_socket(machine, socket, &url),
+            Effect::SendSocket { socket, bytes } => {
+                self.check_taint(machine, "the server", &bytes);
+                self.send_socket(machine, socket, bytes);
+            }
+            Effect::CloseSocket { socket } => self.close_socket(machine, socket),
+            Effect::OpenLink { link, role, .. } => self.open_link(machine, link, &role),
+            Effect::AnswerLink { link, remote } => self.answer_link(machine, link, &remote),
+            Effect::AddCandidate { link, candidate } => {
+                self.add_candidate(machine, link, &candidate);
+            }
+            Effect::Transmit {
+                link,
+                channel,
+                bytes,
+            } => {
+                self.transmit(machine, link, channel, bytes);
+            }
+            Effect::CloseLink { link } => self.close_link(machine, link),
+            Effect::Load {
+                storage,
+                store,
+                prefix,
+            } => {
+                let entries = self.machines[machine].read(&store, &prefix);
+                self.soon(
+                    machine,
+                    Input::Loaded {
+                        storage,
+                        result: Ok(entries),
+                    },
+                );
+            }
+            Effect::Persist {
+                storage,
+                store,
+                changes,
+                ..
+            } => {
+                let of = &mut self.machines[machine];
+                of.write_count += 1;
+                let (write, life) = (of.write_count, of.life);
+                of.writes.insert(
+                    write,
+                    Write {
+                        storage,
+                        store,
+                        changes,
+                    },
+                );
+                let (low, high) = self.options.storage_ms;
+                let delay = self.dice.between(low, high);
+                self.later(
+                    delay,
+                    Happening::Written {
+                        machine,
+                        life,
+                        write,
+                    },
+                );
+            }
+            Effect::Lock { node, .. } => self.soon(
+                machine,
+                Input::Locked {
+                    node,
+                    granted: true,
+                },
+            ),
+            Effect::Unlock { .. } => {}
+            Effect::Ask { ask, .. } => {
+                let yes = self.calm || self.app_dice.per_mille(self.options.accept_per_mille);
+                self.soon(machine, Input::Answered { ask, yes });
+            }
+        }
+    }
+
+    fn soon(&mut self, machine: usize, input: Input) {
+        let (low, high) = self.options.storage_ms;
+        let delay = self.dice.between(low, high);
+        let life = self.machines[machine].life;
+        self.later(
+            delay,
+            Happening::Input {
+                machine,
+                life,
+                input,
+            },
+        );
+    }
+
+    /// A write is on disk, unless the machine ended before.
+    pub fn written(&mut self, machine: usize, life: u32, write: u64) {
+        let of = &mut self.machines[machine];
+        if of.life != life {
+            return;
+        }
+        if let Some(write) = of.writes.remove(&write) {
+            let storage = write.storage;
+            of.apply(write);
+            self.input(
+                machine,
+                Input::Persisted {
+                    storage,
+                    result: Ok(()),
+                },
+            );
+        }
+    }
+}

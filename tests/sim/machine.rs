@@ -1,0 +1,315 @@
+//! One machine: an engine, what outlives it, its clocks, and when it is asleep.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use peer_group::engine::command::Store;
+use peer_group::engine::event::Event;
+use peer_group::engine::input::Input;
+use peer_group::engine::{Config, Engine};
+use peer_group::limits;
+use peer_group::names::StorageId;
+use peer_group::time::{Millis, Now};
+
+use super::app::App;
+use super::checks::Model;
+use super::dice::Dice;
+use super::options::TimerStyle;
+use super::world::{Happening, World};
+
+/// Where monotonic clocks begin: not at zero, where wrong subtractions hide.
+const MONOTONIC_START: Millis = 5_000;
+/// Deadlines in a row at one instant before it is called a loop.
+const WAKES_PER_INSTANT: u32 = 16;
+
+/// A write that is not on disk yet.
+pub struct Write {
+    /// Its name with the engine.
+    pub storage: StorageId,
+    /// Where it goes.
+    pub store: Store,
+    /// What changes.
+    pub changes: Vec<(String, Option<Vec<u8>>)>,
+}
+
+/// A machine.
+pub struct Machine {
+    /// The engine, while there is one.
+    pub engine: Option<Engine>,
+    /// Counts engines.
+    pub life: u32,
+    /// What is on disk.
+    pub disk: BTreeMap<(Store, String), Vec<u8>>,
+    /// Writes under way, by number.
+    pub writes: BTreeMap<u64, Write>,
+    /// Counts writes.
+    pub write_count: u64,
+    /// The program does not run: what comes waits here.
+    pub backlog: Option<VecDeque<Input>>,
+    /// Nor does its network.
+    pub asleep: bool,
+    /// Counts freezes.
+    pub freezes: u64,
+    /// When it last went on after a freeze.
+    pub thawed_at: Millis,
+    /// How far its monotonic clock is behind.
+    pub lag: Millis,
+    /// While asleep with a clock that stands still: since when.
+    pub clock_stopped: Option<Millis>,
+    /// How far its wall clock is off.
+    pub wall_offset: i64,
+    /// The app.
+    pub app: App,
+    /// What the engine said so far, for the checks.
+    pub model: Model,
+    /// Everything the app heard, and when.
+    pub heard: Vec<(Millis, Event)>,
+    /// What the engine may hold.
+    pub max_bytes: usize,
+    wake: Option<(Millis, u64)>,
+    wake_count: u64,
+    wakes_now: (Millis, u32),
+}
+
+impl Machine {
+    /// A machine that is not started.
+    #[must_use]
+    pub fn new(index: usize) -> Self {
+        Self {
+            engine: None,
+            life: 0,
+            disk: BTreeMap::new(),
+            writes: BTreeMap::new(),
+            write_count: 0,
+            backlog: None,
+            asleep: false,
+            freezes: 0,
+            thawed_at: 0,
+            lag: 0,
+            clock_stopped: None,
+            wall_offset: 0,
+            app: App::new(index == 0),
+            model: Model::default(),
+            heard: Vec::new(),
+            max_bytes: limits::ENGINE_BYTES,
+            wake: None,
+            wake_count: 0,
+            wakes_now: (0, 0),
+        }
+    }
+
+    /// The engine; a test asks only machines that run.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        self.engine.as_ref().expect("the machine runs")
+    }
+}
+
+impl World {
+    /// The clocks of a machine.
+    #[must_use]
+    pub fn clock(&self, machine: usize) -> Now {
+        let of = &self.machines[machine];
+        let stopped = of.clock_stopped.map_or(0, |since| self.now - since);
+        Now {
+            monotonic: MONOTONIC_START + self.now - of.lag - stopped,
+            wall: self.wall().saturating_add_signed(of.wall_offset),
+        }
+    }
+
+    /// A machine starts; what was on disk is there.
+    pub fn start(&mut self, machine: usize) {
+        if self.machines[machine].engine.is_some() {
+            return;
+        }
+        let of = &mut self.machines[machine];
+        of.life += 1;
+        let config = Config {
+            crypto: self.options.crypto,
+            max_bytes: of.max_bytes,
+        };
+        let label = format!("engine {machine} {}", of.life);
+        of.engine = Some(Engine::new(
+            config,
+            Dice::new(self.options.seed, &label).bytes(),
+        ));
+        of.model = Model::default();
+        of.heard.clear();
+        of.wake = None;
+        of.thawed_at = self.now;
+        self.trace
+            .machine(self.now, machine, || "starts".to_owned());
+        if self.options.automatic {
+            self.begin(machine);
+        }
+    }
+
+    /// A machine's program ends, by itself or not; what is not on disk is gone.
+    pub fn crash(&mut self, machine: usize) {
+        if self.machines[machine].engine.is_none() {
+            return;
+        }
+        self.trace
+            .machine(self.now, machine, || "crashes".to_owned());
+        let silent = self.dice.per_mille(500);
+        self.drop_links(machine, silent);
+        self.drop_sockets(machine, silent);
+        // A write under way may have reached the disk though nobody heard of it.
+        for (_, write) in core::mem::take(&mut self.machines[machine].writes) {
+            if self.dice.per_mille(500) {
+                self.machines[machine].apply(write);
+            }
+        }
+        let of = &mut self.machines[machine];
+        of.disk.retain(|(store, _), _| *store != Store::Memory);
+        of.engine = None;
+        of.life += 1;
+        of.backlog = None;
+        of.asleep = false;
+        if let Some(since) = of.clock_stopped.take() {
+            of.lag += self.now - since;
+        }
+        of.app.crashed();
+    }
+
+    /// An engine hears something.
+    pub fn input(&mut self, machine: usize, input: Input) {
+        if let Some(backlog) = &mut self.machines[machine].backlog {
+            backlog.push_back(input);
+            return;
+        }
+        if self.machines[machine].engine.is_none() {
+            return;
+        }
+        let now = self.clock(machine);
+        self.machines[machine].model.hears(&input);
+        self.trace
+            .machine(self.now, machine, || format!("<- {input:?}"));
+        if let Some(engine) = &mut self.machines[machine].engine {
+            // Timers that are due run first, and do not know yet of what this input ends.
+            let due = engine.next_timeout().is_some_and(|at| at <= now.monotonic);
+            engine.handle(now, input.clone());
+            if !due {
+                self.machines[machine].model.ends(&input);
+            }
+        }
+        self.drain(machine);
+        self.machines[machine].model.ends(&input);
+    }
+
+    /// Takes everything the engine wants, says, and waits for.
+    pub fn drain(&mut self, machine: usize) {
+        while let Some(engine) = &mut self.machines[machine].engine {
+            if let Some(effect) = engine.poll_effect() {
+                self.trace
+                    .machine(self.now, machine, || format!("-> {effect:?}"));
+                let result = self.machines[machine].model.effect(self.now, &effect);
+                self.check(machine, result);
+                self.effect(machine, effect);
+            } else if let Some(event) = engine.poll_event() {
+                self.trace
+                    .machine(self.now, machine, || format!("** {event:?}"));
+                self.event(machine, event);
+            } else {
+                break;
+            }
+        }
+        self.check_state(machine);
+        self.arm(machine);
+    }
+
+    /// Arms the engine's deadline as this machine's timers keep it.
+    fn arm(&mut self, machine: usize) {
+        let style = if self.calm {
+            self.options.calm_timers
+        } else {
+            self.options.timers
+        };
+        let now = self.clock(machine).monotonic;
+        let of = &mut self.machines[machine];
+        let deadline = of.engine.as_ref().and_then(|engine| engine.next_timeout());
+        let Some(deadline) = deadline.filter(|_| of.backlog.is_none()) else {
+            of.wake = None;
+            return;
+        };
+        if of.wake.is_some_and(|(armed, _)| armed == deadline) {
+            return;
+        }
+        of.wake_count += 1;
+        let token = of.wake_count;
+        of.wake = Some((deadline, token));
+        let wait = deadline.saturating_sub(now);
+        let late = match style {
+            TimerStyle::Exact => 0,
+            TimerStyle::EverySecond => self.dice.between(0, 999),
+            TimerStyle::Late => self.dice.pick(&[0, 10, 1_000, 20_000, 60_000]),
+        };
+        self.later(wait + late, Happening::Wake { machine, token });
+    }
+
+    /// An engine's deadline is here.
+    pub fn wake(&mut self, machine: usize, token: u64) {
+        let now = self.now;
+        let of = &mut self.machines[machine];
+        if of.wake.is_none_or(|(_, armed)| armed != token) {
+            return;
+        }
+        of.wake = None;
+        if of.wakes_now.0 != now {
+            of.wakes_now = (now, 0);
+        }
+        of.wakes_now.1 += 1;
+        if of.wakes_now.1 > WAKES_PER_INSTANT {
+            let next = of.engine.as_ref().and_then(|engine| engine.next_timeout());
+            self.fail(format!(
+                "machine {machine}: timers in a loop, next at {next:?}"
+            ));
+            return;
+        }
+        self.input(machine, Input::Tick);
+    }
+
+    /// A machine's program stands still; asleep, so does its network, and perhaps its clock.
+    pub fn freeze(&mut self, machine: usize, time: Millis, asleep: bool, clock_stops: bool) {
+        let of = &mut self.machines[machine];
+        if of.engine.is_none() || of.backlog.is_some() {
+            return;
+        }
+        of.backlog = Some(VecDeque::new());
+        of.asleep = asleep;
+        of.clock_stopped = (asleep && clock_stops).then_some(self.now);
+        of.freezes += 1;
+        of.wake = None;
+        let token = of.freezes;
+        self.trace.machine(self.now, machine, || {
+            format!("freezes for {time} ms, asleep {asleep}")
+        });
+        self.watch_machine(machine);
+        self.later(time, Happening::Thaw { machine, token });
+    }
+
+    /// A frozen machine goes on.
+    pub fn thaw(&mut self, machine: usize, token: u64) {
+        let now = self.now;
+        let of = &mut self.machines[machine];
+        if of.freezes != token {
+            return;
+        }
+        let Some(backlog) = of.backlog.take() else {
+            return;
+        };
+        if let Some(since) = of.clock_stopped.take() {
+            of.lag += now - since;
+        }
+        let slept = core::mem::take(&mut of.asleep);
+        of.thawed_at = now;
+        self.trace.machine(now, machine, || "thaws".to_owned());
+        if slept {
+            self.watch_machine(machine);
+            self.sockets_after_sleep(machine);
+        }
+        for input in backlog {
+            self.input(machine, input);
+        }
+        self.input(machine, Input::Tick);
+    }
+}

@@ -1,0 +1,121 @@
+//! What tests do with machines that do nothing by themselves: create, invite, join, connect.
+
+use peer_group::engine::command::{Command, NewInvitation};
+use peer_group::engine::event::{Answer, State};
+use peer_group::error::Error;
+use peer_group::names::{ConnectionKind, GroupId};
+use peer_group::time::Millis;
+
+use super::app::CONNECT_MS;
+use super::world::World;
+
+impl World {
+    /// The failure of a check is the failure of the test.
+    ///
+    /// # Panics
+    /// If a check failed.
+    pub fn require_sound(&self) {
+        if let Some(failure) = &self.failure {
+            panic!("at {} ms: {}", failure.at, failure.text);
+        }
+    }
+
+    /// A machine runs, makes a group, and counts as its member.
+    pub fn create(&mut self, machine: usize) -> GroupId {
+        self.start(machine);
+        let options = self.open_options();
+        let group = Self::new_group();
+        let answer = self.ask(machine, Command::CreateGroup { options, group });
+        assert!(matches!(answer, Ok(Answer::Opened(_))), "{answer:?}");
+        self.trust(machine);
+        self.machines[machine].app.group.expect("it was opened")
+    }
+
+    /// A machine counts as a member from now on: it may see descriptions and be linked.
+    pub fn trust(&mut self, machine: usize) {
+        self.members.extend(self.machines[machine].app.peer);
+    }
+
+    /// A machine goes online.
+    pub fn connect(&mut self, machine: usize) -> Result<Answer, Error> {
+        self.connect_within(machine, CONNECT_MS)
+    }
+
+    /// A machine goes online, within a limit.
+    pub fn connect_within(&mut self, machine: usize, timeout_ms: Millis) -> Result<Answer, Error> {
+        let handle = self.machines[machine].app.handle();
+        self.ask(
+            machine,
+            Command::Connect {
+                handle,
+                timeout_ms,
+                addresses: Vec::new(),
+            },
+        )
+    }
+
+    /// A machine makes an invitation.
+    pub fn invitation(&mut self, machine: usize, invitation: NewInvitation) -> String {
+        let handle = self.machines[machine].app.handle();
+        match self.ask(machine, Command::CreateInvitation { handle, invitation }) {
+            Ok(Answer::Invitation(text)) => text,
+            other => panic!("no invitation: {other:?}"),
+        }
+    }
+
+    /// A machine runs and takes an invitation.
+    pub fn join(&mut self, machine: usize, invitation: &str) -> Result<Answer, Error> {
+        self.start(machine);
+        let options = self.open_options();
+        let invitation = invitation.to_owned();
+        self.ask(
+            machine,
+            Command::JoinGroup {
+                options,
+                invitation,
+            },
+        )
+    }
+
+    /// The first `count` machines are a group and online; the text admits whoever follows.
+    pub fn group_of(&mut self, count: usize) -> String {
+        self.create(0);
+        let invitation = NewInvitation {
+            max_uses: 100,
+            usable_until: None,
+            expires: None,
+        };
+        let text = self.invitation(0, invitation);
+        let online = self.connect(0);
+        assert!(online.is_ok(), "{online:?}");
+        for machine in 1..count {
+            let joined = self.join(machine, &text);
+            assert!(joined.is_ok(), "{joined:?}");
+            self.trust(machine);
+            let online = self.connect(machine);
+            assert!(online.is_ok(), "{online:?}");
+        }
+        let all_linked = |world: &Self| (0..count).all(|m| world.neighbor_count(m) == count - 1);
+        assert!(self.run_until(30_000, all_linked), "the group is not whole");
+        text
+    }
+
+    /// Neighbor connections of a machine.
+    #[must_use]
+    pub fn neighbor_count(&self, machine: usize) -> usize {
+        let connections = self.machines[machine].app.connections.values();
+        connections
+            .filter(|(kind, _)| *kind == ConnectionKind::Neighbor)
+            .count()
+    }
+
+    /// How far a machine is.
+    #[must_use]
+    pub fn state(&self, machine: usize) -> Option<State> {
+        let of = &self.machines[machine];
+        of.engine()
+            .status(of.app.handle())
+            .ok()
+            .map(|status| status.state)
+    }
+}
