@@ -67,4 +67,6 @@ pub mod limits;
 pub mod names;
 pub mod random;
 pub mod time;
+#[cfg(target_arch = "wasm32")]
+mod web;
 pub mod wire;

@@ -34,7 +34,7 @@ export async function buildPackage() {
 export async function buildTestPackage() {
   await buildPackage();
   await wasm('test-wasm', TEST_GENERATED, ['--features', 'test-hooks']);
-  await bundled('test-package', TEST_PACKAGE, TEST_GENERATED);
+  await bundled('test-package', TEST_PACKAGE, TEST_GENERATED, ['liveCounts']);
 }
 
 /** The demo in www/dist/, ready to be served. */
@@ -80,7 +80,7 @@ async function wasm(name, folder, options = []) {
   );
 }
 
-async function bundled(name, folder, generated) {
+async function bundled(name, folder, generated, hooks) {
   const step = {
     inputs: ['js', 'package.json', 'package-lock.json', 'tsconfig.json', 'xtask/run'],
     also: stampOf(name.replace('package', 'wasm')),
@@ -91,7 +91,7 @@ async function bundled(name, folder, generated) {
     rmSync(join(ROOT, folder), { recursive: true, force: true });
     mkdirSync(join(ROOT, folder), { recursive: true });
     const { bundlePackage } = await import('./bundle.mjs');
-    await bundlePackage(generated, folder);
+    await bundlePackage(generated, folder, hooks);
     await run(process.execPath, [
       'node_modules/typescript/bin/tsc',
       '-p',

@@ -18,14 +18,22 @@ const COMMON = {
 /** esbuild prints what is wrong and where; its exception adds nothing. */
 async function build(options) {
   await esbuild.build({ ...COMMON, ...options }).catch(() => {
-    throw new Stop(`bundling ${options.entryPoints} failed; esbuild's words are above`);
+    throw new Stop(
+      `bundling ${options.outfile ?? options.outdir} failed; esbuild's words are above`,
+    );
   });
 }
 
-/** js/src with the glue of one wasm build. Names stay readable in a user's stack traces. */
-export async function bundlePackage(generated, folder) {
+/**
+ * js/src with the glue of one wasm build. Names stay readable in a user's stack traces.
+ * `hooks`: functions of the glue that are exported too, for tests.
+ */
+export async function bundlePackage(generated, folder, hooks = []) {
+  const glue = './js/src/generated/peer_group.js';
+  const lines = ["export * from './js/src/index.ts';"];
+  if (hooks.length > 0) lines.push(`export { ${hooks} } from '${glue}';`);
   await build({
-    entryPoints: ['js/src/index.ts'],
+    stdin: { contents: lines.join('\n'), resolveDir: ROOT, sourcefile: 'package.js' },
     outfile: `${folder}/index.js`,
     platform: 'neutral',
     minifyWhitespace: true,

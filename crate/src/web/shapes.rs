@@ -1,0 +1,348 @@
+//! What crosses to the wrapper: the plain objects, their TypeScript types, and what fills them.
+
+use js_sys::{Date, Uint8Array};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use super::failure::Failure;
+use super::plain::{Plain, plain};
+use crate::engine::event::{self, Answer, Event};
+use crate::names::{AskId, ConnectionKind, NodeId, NodeIndex, PeerId};
+use crate::wire::text;
+
+#[wasm_bindgen(typescript_custom_section)]
+const NAMES: &str = "
+type Brand<T, B extends string> = T & { readonly __brand: B };
+/** An identity: its public key in text form. */
+export type PeerId = Brand<string, 'PeerId'>;
+/** A group: its public key in text form. */
+export type GroupId = Brand<string, 'GroupId'>;
+/** One open session of an identity (a tab set, a process). New at every open. 16 hex digits. */
+export type NodeId = Brand<string, 'NodeId'>;
+/** Where a node can be reached: rendezvous servers, mailbox and sealing key in one string. */
+export type NodeAddress = Brand<string, 'NodeAddress'>;
+/** Local to this node; never reused while the handle lives. */
+export type ConnectionId = Brand<number, 'ConnectionId'>;
+export type Role = 'admin' | 'inviting-member' | 'member';
+export type ConnectionKind = 'neighbor' | 'direct';
+/** Anything that happened, in order. */
+export type EngineEvent = AnsweredEvent | StatusEvent | NeighborEvent | DirectEvent | DataEvent
+  | FailedEvent | ClosedEvent | AskEvent;
+";
+
+plain! {
+    /// How far a group or graph is.
+    NodeStatus {
+        /// The stage.
+        state: &'static str => "state" ":"
+            "'disconnected' | 'connecting' | 'synchronizing' | 'listening' | 'online' | 'suspended' | 'closed'",
+        /// Discoverable, accepts members, alone or not.
+        listening: bool => "listening" ":" "boolean",
+        /// At least one neighbor.
+        has_connections: bool => "hasConnections" ":" "boolean",
+        /// Synchronised at least once.
+        synchronized: bool => "synchronized" ":" "boolean",
+    }
+
+    /// PEER_CONNECTION_INFO. A snapshot; it does not change.
+    ConnectionInfo {
+        /// Its id at this node.
+        id: u64 => "id" ":" "ConnectionId",
+        /// Kept up by the engine, or opened by an app.
+        kind: &'static str => "kind" ":" "ConnectionKind",
+        /// The identity at the other end.
+        peer: String => "peerId" ":" "PeerId",
+        /// The node at the other end.
+        node: String => "nodeId" ":" "NodeId",
+        /// Where that node is reached.
+        address: String => "address" ":" "NodeAddress",
+        /// How bytes travel now.
+        path: &'static str => "path" ":" "'direct' | 'turn' | 'relay'",
+        /// The last measured round trip.
+        rtt_ms: Option<u64> => "rttMs" "?:" "number",
+        /// Since when.
+        opened_at: JsValue => "openedAt" ":" "Date",
+        /// App bytes that left.
+        bytes_sent: u64 => "bytesSent" ":" "number",
+        /// App bytes that came.
+        bytes_received: u64 => "bytesReceived" ":" "number",
+    }
+
+    /// A group or graph that was created, opened or joined.
+    Opened {
+        /// The handle on it.
+        handle: u64 => "handle" ":" "number",
+        /// The node behind it.
+        node: u64 => "node" ":" "number",
+        /// The group.
+        group: String => "groupId" ":" "GroupId",
+        /// The identity.
+        peer: String => "peerId" ":" "PeerId",
+        /// This node.
+        node_id: String => "nodeId" ":" "NodeId",
+    }
+
+    /// A request is answered: with a value or with a failure.
+    AnsweredEvent = "answered" {
+        /// Which.
+        request: u64 => "request" ":" "number",
+        /// The answer.
+        value: Option<JsValue> => "value" "?:"
+            "Opened | NodeStatus | ConnectionInfo | string",
+        /// Why there is none.
+        failure: Option<Failure> => "failure" "?:" "Failure",
+    }
+
+    /// A node's status is another.
+    StatusEvent = "status-changed" {
+        /// Which node.
+        node: u64 => "node" ":" "number",
+        /// Its status now.
+        status: NodeStatus => "status" ":" "NodeStatus",
+    }
+
+    /// What happened to a connection.
+    Change {
+        /// It opened, ended, or did not come up.
+        status: &'static str => "status" ":" "'connected' | 'disconnected' | 'failed'",
+        /// Which.
+        connection: u64 => "connectionId" ":" "ConnectionId",
+        /// The node at the other end, where known.
+        node_id: Option<String> => "nodeId" "?:" "NodeId",
+        /// The identity at the other end, where known.
+        peer: Option<String> => "peerId" "?:" "PeerId",
+        /// The attempt that follows a failed one.
+        next: Option<u64> => "nextConnectionId" "?:" "ConnectionId",
+        /// Why.
+        reason: Option<Failure> => "reason" "?:" "Failure",
+        /// The other side opened it.
+        incoming: bool => "incoming" ":" "boolean",
+        /// What a direct connection is for.
+        label: String => "label" ":" "string",
+    }
+
+    /// A neighbor came, went or could not be reached.
+    NeighborEvent = "neighbor-connection" {
+        /// Of which node.
+        node: u64 => "node" ":" "number",
+        /// What happened.
+        change: Change => "change" ":" "Change",
+    }
+
+    /// A direct connection opened, closed or did not come up.
+    DirectEvent = "direct-connection" {
+        /// Of which node.
+        node: u64 => "node" ":" "number",
+        /// What happened.
+        change: Change => "change" ":" "Change",
+    }
+
+    /// A message came.
+    DataEvent = "incoming-data" {
+        /// To which node.
+        node: u64 => "node" ":" "number",
+        /// Over which connection.
+        connection: u64 => "connectionId" ":" "ConnectionId",
+        /// From whom.
+        from: String => "from" ":" "PeerId",
+        /// Its type.
+        kind: String => "kind" ":" "string",
+        /// The message.
+        data: Uint8Array => "data" ":" "Uint8Array<ArrayBuffer>",
+    }
+
+    /// Going online failed.
+    FailedEvent = "failed" {
+        /// Which node.
+        node: u64 => "node" ":" "number",
+        /// Why.
+        failure: Failure => "failure" ":" "Failure",
+    }
+
+    /// A handle is closed.
+    ClosedEvent = "closed" {
+        /// Which.
+        handle: u64 => "handle" ":" "number",
+        /// Why, if the app did not ask for it.
+        failure: Option<Failure> => "failure" "?:" "Failure",
+    }
+
+    /// May this member open a direct connection? To be answered with `answer`.
+    AskEvent = "ask" {
+        /// Which question.
+        ask: u64 => "ask" ":" "number",
+        /// Of which node.
+        node: u64 => "node" ":" "number",
+        /// Who asks.
+        peer: String => "peerId" ":" "PeerId",
+        /// From which node.
+        node_id: String => "nodeId" ":" "NodeId",
+    }
+}
+
+pub(super) fn date(milliseconds: u64) -> JsValue {
+    Date::new(&(milliseconds as f64).into()).into()
+}
+
+impl From<event::Status> for NodeStatus {
+    fn from(status: event::Status) -> Self {
+        Self {
+            state: status.state.as_str(),
+            listening: status.listening,
+            has_connections: status.has_connections,
+            synchronized: status.synchronized,
+        }
+    }
+}
+
+impl From<event::ConnectionInfo> for ConnectionInfo {
+    fn from(info: event::ConnectionInfo) -> Self {
+        Self {
+            id: info.id.0,
+            kind: match info.kind {
+                ConnectionKind::Neighbor => "neighbor",
+                ConnectionKind::Direct => "direct",
+            },
+            peer: info.peer.to_string(),
+            node: info.node_id.to_string(),
+            address: text::node_address(&info.address),
+            path: info.path.as_str(),
+            rtt_ms: info.rtt_ms,
+            opened_at: date(info.opened_at),
+            bytes_sent: info.bytes_sent,
+            bytes_received: info.bytes_received,
+        }
+    }
+}
+
+impl From<event::Opened> for Opened {
+    fn from(opened: event::Opened) -> Self {
+        Self {
+            handle: opened.handle.0,
+            node: opened.node.0,
+            group: opened.group.to_string(),
+            peer: opened.peer.to_string(),
+            node_id: opened.node_id.to_string(),
+        }
+    }
+}
+
+impl From<event::ConnectionChange> for Change {
+    fn from(change: event::ConnectionChange) -> Self {
+        Self {
+            status: match change.status {
+                event::ConnectionStatus::Connected => "connected",
+                event::ConnectionStatus::Disconnected => "disconnected",
+                event::ConnectionStatus::Failed => "failed",
+            },
+            connection: change.connection.0,
+            node_id: change.node_id.map(|id| id.to_string()),
+            peer: change.peer.map(|id| id.to_string()),
+            next: change.next.map(|id| id.0),
+            reason: change.reason.map(Into::into),
+            incoming: change.incoming,
+            label: change.label,
+        }
+    }
+}
+
+fn answered(answer: Answer) -> Option<JsValue> {
+    match answer {
+        Answer::Opened(opened) => Opened::from(*opened).plain(),
+        Answer::Status(status) => NodeStatus::from(status).plain(),
+        Answer::Connected(info) => ConnectionInfo::from(*info).plain(),
+        Answer::Listening(address) => text::node_address(&address).plain(),
+        Answer::Invitation(text) => text.plain(),
+        Answer::Done => None,
+    }
+}
+
+/// What the wrapper fetches, in order: events, and questions to the app.
+pub(super) enum News {
+    /// Of the engine.
+    Event(Event),
+    /// May this member open a direct connection?
+    Ask {
+        ask: AskId,
+        node: NodeIndex,
+        peer: PeerId,
+        node_id: NodeId,
+    },
+}
+
+impl Plain for News {
+    fn plain(self) -> Option<JsValue> {
+        match self {
+            Self::Event(event) => plain_event(event),
+            Self::Ask {
+                ask,
+                node,
+                peer,
+                node_id,
+            } => AskEvent {
+                ask: ask.0,
+                node: node.0,
+                peer: peer.to_string(),
+                node_id: node_id.to_string(),
+            }
+            .plain(),
+        }
+    }
+}
+
+fn plain_event(event: Event) -> Option<JsValue> {
+    match event {
+        Event::Answered { request, result } => {
+            let (value, failure) = match result {
+                Ok(answer) => (answered(answer), None),
+                Err(error) => (None, Some(error.into())),
+            };
+            let request = request.0;
+            AnsweredEvent {
+                request,
+                value,
+                failure,
+            }
+            .plain()
+        }
+        Event::StatusChanged { node, status } => StatusEvent {
+            node: node.0,
+            status: status.into(),
+        }
+        .plain(),
+        Event::NeighborConnection { node, change } => NeighborEvent {
+            node: node.0,
+            change: (*change).into(),
+        }
+        .plain(),
+        Event::DirectConnection { node, change } => DirectEvent {
+            node: node.0,
+            change: (*change).into(),
+        }
+        .plain(),
+        Event::IncomingData {
+            node,
+            connection,
+            from,
+            kind,
+            data,
+        } => DataEvent {
+            node: node.0,
+            connection: connection.0,
+            from: from.to_string(),
+            kind,
+            data: Uint8Array::from(data.as_slice()),
+        }
+        .plain(),
+        Event::ConnectionFailed { node, error } => FailedEvent {
+            node: node.0,
+            failure: error.into(),
+        }
+        .plain(),
+        Event::Closed { handle, reason } => ClosedEvent {
+            handle: handle.0,
+            failure: reason.map(Into::into),
+        }
+        .plain(),
+    }
+}

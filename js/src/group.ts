@@ -1,0 +1,175 @@
+// Groups: members by credentials, found through a rendezvous server.
+
+import type { PeerError } from './errors.js';
+import {
+  type GroupId,
+  type InvitationInfo,
+  type NodeAddress,
+  type Opened,
+  parseInvitation,
+} from './generated/peer_group.js';
+import {
+  type GroupStatus,
+  groupStatus,
+  Handle,
+  type HandleEvents,
+  opening,
+  requireWebRtc,
+  statusOf,
+  textOf,
+} from './handle.js';
+import type { EngineHost } from './host.js';
+import { engine, requireLoaded } from './load.js';
+import {
+  type AcceptDirect,
+  type ConnectOptions,
+  type CreateOptions,
+  checked,
+  checkedText,
+  type InvitationOptions,
+  type OpenOptions,
+  openArguments,
+  type StorageOptions,
+  seconds,
+  timeoutOf,
+} from './options.js';
+
+/** Events of a group. */
+export interface GroupEvents extends HandleEvents {
+  /** Going online failed, with the reason. PEER_GROUP_EVENT_CONNECTION_FAILED. */
+  'connection-failed': CustomEvent<PeerError>;
+}
+
+/** An open group: one handle on it. */
+export class PeerGroup extends Handle<GroupEvents> {
+  /** The group. */
+  readonly groupId: GroupId;
+  readonly #host: EngineHost;
+
+  private constructor(host: EngineHost, opened: Opened, acceptDirect: AcceptDirect | undefined) {
+    super(host, opened, acceptDirect, 'invalid-group');
+    this.#host = host;
+    this.groupId = opened.groupId;
+  }
+
+  /** Makes a group, which this identity then owns. Local: no network before connect().
+   *  PeerGroupCreate. */
+  static async create(options: CreateOptions): Promise<PeerGroup> {
+    const call = 'PeerGroup.create';
+    const given = checked(call, 'create', options);
+    const { comment = '', classifier = '', connect = false } = given;
+    const friendlyName = checkedText(call, 'friendlyName', given.friendlyName);
+    const online = typeof connect === 'object' ? checked(call, 'connect', connect) : {};
+    const group = await PeerGroup.#opening(given, (engine, open) =>
+      engine.createGroup(open, friendlyName, comment, classifier),
+    );
+    if (connect !== false) await group.#connectOrUndo(online, given);
+    return group;
+  }
+
+  /** Opens a group that was created or joined before. Local. PeerGroupOpen. */
+  static async open(groupId: GroupId, options?: OpenOptions): Promise<PeerGroup> {
+    const id = checkedText('PeerGroup.open', 'groupId', groupId);
+    const given = checked('PeerGroup.open', 'open', options);
+    return PeerGroup.#opening(given, (engine, open) => engine.openGroup(open, id));
+  }
+
+  /** Takes an invitation. Local: connect() is what meets the group. Who is a member already gets the
+   *  existing group. PeerGroupJoin. */
+  static async join(invitation: string, options?: OpenOptions): Promise<PeerGroup> {
+    const text = checkedText('PeerGroup.join', 'invitation', invitation);
+    const given = checked('PeerGroup.join', 'open', options);
+    return PeerGroup.#opening(given, (engine, open) => engine.joinGroup(open, text));
+  }
+
+  /** Removes local data; open handles become invalid. PeerGroupDelete. */
+  static async delete(groupId: GroupId, options?: StorageOptions): Promise<void> {
+    const id = checkedText('PeerGroup.delete', 'groupId', groupId);
+    const given = checked('PeerGroup.delete', 'storage', options);
+    const host = await engine();
+    await remove(host, id, given);
+  }
+
+  /** What an invitation says, without joining. It does not wait, so the engine must be loaded:
+   *  before any other call has, `await init()`; otherwise it throws 'not-initialized'.
+   *  PeerGroupParseInvitation. */
+  static parseInvitation(text: string): InvitationInfo {
+    const given = checkedText('PeerGroup.parseInvitation', 'text', text);
+    return requireLoaded('PeerGroup.parseInvitation').call(() => parseInvitation(given));
+  }
+
+  /** How far it is; 'closed' for a closed handle. */
+  get status(): GroupStatus {
+    return groupStatus(this.nodeStatus());
+  }
+
+  /** Where this node is reached, once it listens. */
+  get address(): NodeAddress | undefined {
+    return this.nodeAddress();
+  }
+
+  /** Goes online. Resolves when the group is usable: listening (alone or not) and, for a joiner,
+   *  synchronised once; the earlier stages are in 'status-changed'. Rejects with the reason of
+   *  'connection-failed', within `timeout`; a joiner that finds nobody keeps looking until then. May
+   *  be called again after a failure. 'group-in-use' while another page of this storage holds the
+   *  node. PeerGroupConnect. */
+  async connect(options?: ConnectOptions): Promise<GroupStatus> {
+    const given = checked('connect', 'connect', options);
+    requireWebRtc();
+    const { answer } = this.request(
+      (engine, handle) => engine.connect(handle, timeoutOf(given), [...(given.addresses ?? [])]),
+      statusOf,
+      given.signal,
+    );
+    return groupStatus(await answer);
+  }
+
+  /** A text that lets whoever holds it join. PeerGroupCreateInvitation. */
+  async createInvitation(options?: InvitationOptions): Promise<string> {
+    const {
+      maxUses = 1,
+      usableUntil,
+      expires,
+    } = checked('createInvitation', 'invitation', options);
+    const { answer } = this.request(
+      (engine, handle) =>
+        engine.createInvitation(handle, maxUses, seconds(usableUntil), seconds(expires)),
+      textOf,
+    );
+    return answer;
+  }
+
+  /** @internal */
+  protected override failed(error: PeerError): void {
+    this.emit(new CustomEvent('connection-failed', { detail: error }));
+  }
+
+  static async #opening(
+    options: OpenOptions,
+    command: Parameters<typeof opening>[2],
+  ): Promise<PeerGroup> {
+    const host = await engine();
+    return opening(host, options, command, (opened) => {
+      return new PeerGroup(host, opened, options.acceptDirect);
+    });
+  }
+
+  /** A create that fails leaves nothing behind. */
+  async #connectOrUndo(connect: ConnectOptions, storage: StorageOptions): Promise<void> {
+    try {
+      await this.connect(connect);
+    } catch (error) {
+      await this[Symbol.asyncDispose]();
+      await remove(this.#host, this.groupId, storage).catch(() => undefined);
+      throw error;
+    }
+  }
+}
+
+async function remove(host: EngineHost, id: string, storage: StorageOptions): Promise<void> {
+  const { answer } = host.request(
+    (engine) => engine.deleteGroup(openArguments(storage), id),
+    () => undefined,
+  );
+  await answer;
+}

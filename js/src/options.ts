@@ -1,0 +1,220 @@
+// Options as the app gives them: known names only, of the right types, with defaults.
+
+import { invalidArgument } from './errors.js';
+import type { NodeAddress, NodeId, OpenArguments, PeerId } from './generated/peer_group.js';
+import { nearest } from './nearest.js';
+
+/** Where a group and its identity are kept. */
+export interface StorageOptions {
+  /** 'default': durable (IndexedDB in browsers). 'memory': kept by this page only, shared by its handles, gone with it.
+   *  A name: a durable store of its own, so that one person can be two on one machine. */
+  readonly storage?: 'default' | 'memory' | { readonly name: string };
+}
+
+/** How to open a group or graph. */
+export interface OpenOptions extends StorageOptions {
+  /** One or several, tried in turn, failed over. Default: the invitation's; else required. */
+  readonly rendezvous?: string | readonly string[];
+  /** Added to what the rendezvous server hands out. */
+  readonly iceServers?: readonly RTCIceServer[];
+  /** 'relay' hides addresses from other members. */
+  readonly iceTransportPolicy?: RTCIceTransportPolicy;
+  /** Answered for each inbound direct connection. Default: accept exactly while somebody listens for
+   *  'direct-connection', as Windows does. */
+  readonly acceptDirect?: AcceptDirect;
+}
+
+export type AcceptDirect = (from: { peerId: PeerId; nodeId: NodeId }) => boolean | Promise<boolean>;
+
+/** What a new group is to be like. */
+export interface CreateOptions extends OpenOptions {
+  readonly friendlyName: string;
+  readonly comment?: string;
+  readonly classifier?: string;
+  /** Go online at once: a group that nobody serves cannot be joined. Default false. */
+  readonly connect?: boolean | ConnectOptions;
+}
+
+export interface ConnectOptions {
+  /** Milliseconds; default 30 000. The call never hangs. */
+  readonly timeout?: number;
+  readonly signal?: AbortSignal;
+  /** Skip discovery and try these. PeerGroupConnectByAddress. */
+  readonly addresses?: readonly NodeAddress[];
+}
+
+export interface DirectOptions {
+  /** Milliseconds; default 30 000. */
+  readonly timeout?: number;
+  readonly signal?: AbortSignal;
+  /** What it is for, shown to the far side. */
+  readonly label?: string;
+}
+
+export interface SendOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface InvitationOptions {
+  /** End of the membership it gives. Default: the issuer's own end. */
+  readonly expires?: Date;
+  /** Whoever holds the text joins, at most this often (default 1), until usableUntil (default 7 days). */
+  readonly maxUses?: number;
+  readonly usableUntil?: Date;
+}
+
+/** How long connecting may take unless the call says otherwise. */
+const TIMEOUT_MS = 30_000;
+
+/** What a value must be: words for it when it is something else. */
+type Check = (value: unknown) => string | undefined;
+type Checks = Readonly<Record<string, Check>>;
+
+const is =
+  (fits: (value: unknown) => boolean, words: string): Check =>
+  (value) =>
+    fits(value) ? undefined : words;
+
+const text = is((value) => typeof value === 'string', 'a string');
+const flag = is((value) => typeof value === 'boolean', 'true or false');
+const callable = is((value) => typeof value === 'function', 'a function');
+const signal = is((value) => value instanceof AbortSignal, 'an AbortSignal');
+const date = is(
+  (value) => value instanceof Date && Number.isFinite(value.getTime()),
+  'a valid Date',
+);
+const milliseconds = is(
+  (value) => typeof value === 'number' && value >= 0 && value <= 86_400_000,
+  'a number of milliseconds, at most a day',
+);
+const uses = is(
+  (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 10_000,
+  'a whole number from 1 to 10 000',
+);
+const addresses = is(
+  (value) => isTexts(value) && value.every((one) => one.startsWith('pg-node:')),
+  'a list of node addresses, which begin with pg-node:',
+);
+const servers = is(
+  (value) => typeof value === 'string' || (isTexts(value) && value.length <= 4),
+  'the address of a rendezvous server, or a list of at most four',
+);
+const policy = is((value) => value === 'all' || value === 'relay', "'all' or 'relay'");
+const storage = is(
+  (value) =>
+    value === 'default' || value === 'memory' || (isObject(value) && isText(value['name'])),
+  "'default', 'memory' or { name }",
+);
+
+const STORAGE: Checks = { storage };
+const OPEN: Checks = {
+  ...STORAGE,
+  rendezvous: servers,
+  iceServers: is(isIceServers, 'a list of { urls, username, credential } with stun: or turn: URLs'),
+  iceTransportPolicy: policy,
+  acceptDirect: callable,
+};
+const CONNECT: Checks = { timeout: milliseconds, signal, addresses };
+
+/** The tables of options, by call. */
+export const TABLES = {
+  storage: STORAGE,
+  open: OPEN,
+  connect: CONNECT,
+  create: {
+    ...OPEN,
+    friendlyName: text,
+    comment: text,
+    classifier: text,
+    connect: (value: unknown) =>
+      typeof value === 'boolean' || isObject(value) ? undefined : 'true, false or connect options',
+  },
+  graph: { ...OPEN, graphId: text },
+  node: { timeout: milliseconds, signal },
+  direct: { timeout: milliseconds, signal, label: text },
+  send: { signal },
+  invitation: { expires: date, maxUses: uses, usableUntil: date },
+  listen: { signal, once: flag, filter: text },
+} as const satisfies Record<string, Checks>;
+
+/** Refuses what is misspelt or of a wrong type, and says which. */
+export function checked<T extends object>(
+  call: string,
+  table: keyof typeof TABLES,
+  options: T | undefined,
+): T | Record<string, never> {
+  if (options === undefined) return {};
+  if (!isObject(options)) throw invalidArgument(`${call}: options must be an object`);
+  const checks: Checks = TABLES[table];
+  for (const [name, value] of Object.entries(options)) {
+    const check = Object.hasOwn(checks, name) ? checks[name] : undefined;
+    if (!check) {
+      const meant = nearest(name, Object.keys(checks));
+      const advice = meant ? `; did you mean "${meant}"?` : '';
+      throw invalidArgument(`${call}: there is no option "${name}"${advice}`);
+    }
+    const wanted = value === undefined ? undefined : check(value);
+    if (wanted) throw invalidArgument(`${call}: "${name}" must be ${wanted}`);
+  }
+  return options;
+}
+
+/** Refuses an argument that is no string. */
+export function checkedText(call: string, name: string, value: unknown): string {
+  if (!isText(value)) throw invalidArgument(`${call}: ${name} must be a string`);
+  return value;
+}
+
+export function timeoutOf(options: { readonly timeout?: number }): number {
+  return options.timeout ?? TIMEOUT_MS;
+}
+
+/** Open options in the engine's form. */
+export function openArguments(options: OpenOptions): OpenArguments {
+  const { storage = 'default', rendezvous = [], iceServers = [] } = options;
+  return {
+    memory: storage === 'memory',
+    store: typeof storage === 'object' ? storage.name : undefined,
+    rendezvous: typeof rendezvous === 'string' ? [rendezvous] : [...rendezvous],
+    iceServers: iceServers.map(({ urls, username = '', credential = '' }) => ({
+      urls: typeof urls === 'string' ? [urls] : [...urls],
+      username,
+      credential,
+    })),
+    relayOnly: options.iceTransportPolicy === 'relay',
+  };
+}
+
+/** Seconds since 1970, as credentials count. */
+export function seconds(date: Date | undefined): number | undefined {
+  return date && Math.floor(date.getTime() / 1000);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every(isText);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+function isIceServers(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isIceServer);
+}
+
+function isIceServer(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { urls, username, credential } = value;
+  const list = isText(urls) ? [urls] : urls;
+  const isUrl = (url: string) => /^(?:stuns?|turns?):./.test(url);
+  return (
+    isTexts(list) &&
+    list.length > 0 &&
+    list.every(isUrl) &&
+    [username, credential].every((one) => one === undefined || isText(one))
+  );
+}
