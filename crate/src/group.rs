@@ -4,11 +4,12 @@ pub mod credential;
 pub mod discovery;
 pub mod identity;
 pub mod invitation;
+pub mod judge;
 pub mod open;
 pub mod properties;
 pub mod state;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::crypto::Crypto;
 use crate::engine::command::{NewGroup, NewInvitation};
@@ -27,9 +28,10 @@ use crate::wire::rendezvous::Url;
 use crate::wire::seconds::{Clock, Seconds};
 use crate::{wire_enum, wire_struct};
 
-use credential::{Body, CameWith, Credential, Credentials, Judge, Member, Role};
+use credential::{Body, Credential, Credentials, Role};
 use identity::Identity;
 use invitation::{Bearer, BearerBody, Name};
+use judge::{CameWith, Judge, Member, Verified};
 use properties::SignedProperties;
 use state::{Epoch, GroupState};
 
@@ -69,8 +71,11 @@ pub struct Group {
     pub news: Vec<Vec<u8>>,
     crypto: Crypto,
     identity: Identity,
-    /// Credentials by hash: what we know beyond our own proof.
+    /// What others' memberships rest on, by id.
     known: BTreeMap<[u8; 32], Credential>,
+    /// What came before what it rests on.
+    pending: VecDeque<Credential>,
+    verified: Verified,
 }
 
 impl Group {
@@ -121,14 +126,12 @@ impl Group {
     pub fn join(
         crypto: Crypto,
         random: &mut Random,
-        now: Now,
         identity: &Identity,
         text: &str,
         rendezvous: &[String],
     ) -> Result<GroupState, Error> {
         let bearer = Bearer::parse(crypto, text)?;
-        let (_, _, _, usable_until) = bearer.terms(crypto)?;
-        Clock::new(now, None).check(Seconds(0), usable_until)?;
+        bearer.terms(crypto)?;
         let peer = identity.peer(crypto);
         let membership =
             bearer.membership(crypto, peer, identity.sealing_key(crypto), random.bytes())?;
@@ -159,11 +162,10 @@ impl Group {
     /// A group as it was kept.
     #[must_use]
     pub fn open(crypto: Crypto, identity: Identity, state: GroupState) -> Self {
-        let group = state.group;
         let known = state
             .credentials
             .iter()
-            .map(|c| (c.hash(crypto, group), c.clone()))
+            .map(|c| (c.id(crypto), c.clone()))
             .collect();
         Self {
             state,
@@ -172,6 +174,8 @@ impl Group {
             crypto,
             identity,
             known,
+            pending: VecDeque::new(),
+            verified: Verified::default(),
         }
     }
 
@@ -183,10 +187,11 @@ impl Group {
     }
 
     /// Our own membership, if it holds now.
-    pub fn own_membership(&self, clock: &Clock) -> Result<Member, Error> {
-        let proof = &self.state.proof;
-        Judge::new(self.crypto, self.state.group, clock, proof)
-            .member(self.state.peer, !self.state.synchronized)
+    pub fn own_membership(&mut self, clock: &Clock) -> Result<Member, Error> {
+        let peer = self.state.peer;
+        let at_door = !self.state.synchronized;
+        self.judged(clock, peer, &[], at_door)
+            .map(|(member, _)| member)
     }
 
     /// An invitation that lets whoever holds it in.
@@ -225,7 +230,8 @@ impl Group {
         let delegation = Body::Delegation {
             key: self.crypto.public_key(&seed),
             role,
-            from: Seconds(clock.wall_s),
+            // Never earlier than our own, should the clock have been set back.
+            from: own.from.max(Seconds(clock.wall_s)),
             until,
             issuer: self.state.peer.0,
             serial: random.bytes(),
@@ -271,106 +277,91 @@ impl Group {
         }
     }
 
-    /// Everything we know and what somebody shows, as one set to judge by.
-    fn evidence(&self, shown: &[Credential]) -> Vec<Credential> {
-        let mut all: BTreeMap<[u8; 32], &Credential> = self
-            .known
-            .iter()
-            .map(|(hash, credential)| (*hash, credential))
-            .collect();
-        let group = self.state.group;
-        for credential in self.state.proof.iter().chain(shown) {
-            all.insert(credential.hash(self.crypto, group), credential);
-        }
-        all.into_values().cloned().collect()
-    }
-
-    /// Admissions by an invitation that hold, in the order in which they count.
-    fn admissions(
-        &self,
+    /// Somebody's membership by all we know and what it shows, and what that rests on.
+    fn judged(
+        &mut self,
         clock: &Clock,
-        evidence: &[Credential],
-        serial: [u8; 8],
-    ) -> Vec<(Seconds, [u8; 32])> {
-        let mut judge = Judge::new(self.crypto, self.state.group, clock, evidence);
-        let subjects = evidence
+        peer: PeerId,
+        shown: &[Credential],
+        at_door: bool,
+    ) -> Result<(Member, Vec<Credential>), Error> {
+        let all = self
+            .state
+            .proof
             .iter()
-            .filter_map(|credential| match &credential.body {
-                Body::Membership { subject, .. } => Some(*subject),
-                _ => None,
-            });
-        let mut admissions: Vec<(Seconds, [u8; 32])> = subjects
-            .filter_map(|subject| judge.member(subject, false).ok()?.came_with)
-            .filter(|came_with| came_with.serial == serial)
-            .filter_map(|came_with| came_with.admission)
-            .collect();
-        admissions.sort_unstable();
-        admissions.dedup();
-        admissions
+            .chain(self.known.values())
+            .chain(shown);
+        let (group, verified) = (self.state.group, &mut self.verified);
+        let mut judge = Judge::new(self.crypto, group, clock, all, verified);
+        let member = if at_door {
+            judge.at_door(peer, verified)
+        } else {
+            judge.member(peer, verified)
+        }?;
+        let support = judge.support(&member);
+        Ok((member, support))
     }
 
-    /// Whether an invitation has room for whoever came with it: the earliest admissions count.
-    fn check_uses(
-        &self,
-        clock: &Clock,
-        evidence: &[Credential],
-        came_with: &CameWith,
-    ) -> Result<(), Error> {
-        let mut admissions = self.admissions(clock, evidence, came_with.serial);
-        if let Some(own) = came_with.admission {
-            admissions.retain(|admission| *admission < own);
-        }
-        if admissions.len() >= came_with.max_uses as usize {
-            return Err(Error::new(Code::InvitationUsedUp).detail(format!(
-                "it let {} in",
-                if came_with.max_uses == 1 {
-                    "one person".to_owned()
-                } else {
-                    format!("{} people", came_with.max_uses)
-                }
-            )));
-        }
-        Ok(())
-    }
-
-    /// Remembers a credential that is signed; true if it is news.
-    fn remember(&mut self, credential: &Credential) -> bool {
-        let hash = credential.hash(self.crypto, self.state.group);
-        let own = self.state.proof.iter().any(|c| c.body == credential.body);
-        if own || self.known.contains_key(&hash) || self.known.len() >= limits::CONTROL_ITEMS {
-            return false;
-        }
-        self.known.insert(hash, credential.clone());
-        true
-    }
-
-    /// Remembers credentials that somebody proved itself with, and tells the neighbors.
-    fn learn(&mut self, credentials: &[Credential]) {
-        for credential in credentials {
-            if self.remember(credential) {
+    /// Keeps what somebody's membership rests on, and tells the neighbors what is new of it.
+    fn learn(&mut self, support: Vec<Credential>) {
+        for credential in support {
+            let id = credential.id(self.crypto);
+            let full = self.known.len() >= limits::CONTROL_ITEMS;
+            if !full && !self.known.contains_key(&id) && !self.state.proof.contains(&credential) {
                 self.news.push(
                     Control::Credential {
                         credential: credential.clone(),
                     }
                     .to_bytes(),
                 );
+                self.known.insert(id, credential);
             }
         }
     }
 
-    fn judge_member(
-        &self,
-        clock: &Clock,
-        peer: PeerId,
-        shown: &[Credential],
-        at_door: bool,
-    ) -> Result<Member, Error> {
-        let judged =
-            Judge::new(self.crypto, self.state.group, clock, shown).member(peer, at_door)?;
-        if let Some(came_with) = &judged.came_with {
-            self.check_uses(clock, &self.evidence(shown), came_with)?;
+    /// Puts a credential that came from a neighbor where it can be judged; false if it is forged.
+    fn consider(&mut self, credential: Credential) -> bool {
+        let known = self.known.contains_key(&credential.id(self.crypto))
+            || self.state.proof.contains(&credential)
+            || self.pending.contains(&credential);
+        if known {
+            return true;
         }
-        Ok(judged)
+        if !self
+            .verified
+            .check(self.crypto, self.state.group, &credential)
+        {
+            return false;
+        }
+        if self.pending.len() >= limits::PENDING_CREDENTIALS {
+            self.pending.pop_front();
+        }
+        self.pending.push_back(credential);
+        true
+    }
+
+    /// Learns those of the waiting credentials that a membership rests on by now.
+    fn sift(&mut self, clock: &Clock) {
+        if self.pending.is_empty() {
+            return;
+        }
+        let all = self
+            .state
+            .proof
+            .iter()
+            .chain(self.known.values())
+            .chain(&self.pending);
+        let judge = Judge::new(
+            self.crypto,
+            self.state.group,
+            clock,
+            all,
+            &mut self.verified,
+        );
+        let support = judge.all_support();
+        self.pending
+            .retain(|credential| !support.contains(credential));
+        self.learn(support);
     }
 }
 
@@ -424,9 +415,9 @@ impl Security for Group {
         })?;
         let at_door = purpose == Purpose::Join;
         let clock = self.clock(cx.now);
-        self.judge_member(&clock, session.body.peer, &shown, at_door)?;
+        let (_, support) = self.judged(&clock, session.body.peer, &shown, at_door)?;
         if !at_door && self.state.synchronized {
-            self.learn(&shown);
+            self.learn(support);
         }
         Ok(())
     }
@@ -441,19 +432,14 @@ impl Security for Group {
             .map_err(|_| Error::new(Code::ConnectionNotAuthenticated))?;
         let clock = self.clock(cx.now);
         let peer = session.body.peer;
-        let member = self.judge_member(&clock, peer, &shown, true)?;
-        let mut proof = shown.clone().into_vec();
+        let (member, _) = self.judged(&clock, peer, &shown, true)?;
+        let mut shown = shown.into_vec();
         if let Some(came_with) = member.came_with.filter(|c| c.admission.is_none()) {
-            let admission = self.admission(&clock, &came_with)?;
-            proof.push(admission);
-            for credential in self.state.proof.iter() {
-                if !proof.iter().any(|known| known.body == credential.body) {
-                    proof.push(credential.clone());
-                }
-            }
+            shown.push(self.admission(&clock, &came_with)?);
         }
-        let proof = Credentials::new(proof).ok_or_else(|| Error::new(Code::ChainTooLong))?;
-        self.learn(&proof);
+        let (_, support) = self.judged(&clock, peer, &shown, false)?;
+        let proof = Credentials::new(support.clone()).ok_or(Code::ChainTooLong)?;
+        self.learn(support);
         Ok(AtDoor {
             proof,
             epochs: List::first(self.state.epochs.to_vec()),
@@ -465,13 +451,13 @@ impl Security for Group {
         let broken = |why: &str| Error::new(Code::ConnectionNotAuthenticated).detail(why);
         let grant = AtDoor::from_bytes(grant).map_err(|_| broken("what we got is malformed"))?;
         let clock = self.clock(cx.now);
-        Judge::new(self.crypto, self.state.group, &clock, &grant.proof)
-            .member(self.state.peer, false)
+        let (_, support) = self
+            .judged(&clock, self.state.peer, &grant.proof, false)
             .map_err(|_| broken("the admission we got does not hold"))?;
         if grant.epochs.is_empty() {
             return Err(broken("we got no epoch"));
         }
-        self.state.proof = grant.proof;
+        self.state.proof = Credentials::new(support).ok_or(Code::ChainTooLong)?;
         self.state.epochs = grant.epochs;
         Ok(())
     }
@@ -489,52 +475,53 @@ impl Security for Group {
         properties.chain(credentials).collect()
     }
 
-    fn absorb(&mut self, _cx: &mut Context<'_>, item: &[u8]) -> Absorbed {
-        let news = |is_news| {
-            if is_news {
-                Absorbed::News
-            } else {
-                Absorbed::Known
+    fn absorb(&mut self, cx: &mut Context<'_>, items: &[&[u8]]) -> Absorbed {
+        for item in items {
+            let good = match Control::from_bytes(item) {
+                Ok(Control::Credential { credential }) => self.consider(credential),
+                Ok(Control::Properties { properties }) => self.consider_properties(properties),
+                // A newer version may have kinds of items that we do not know.
+                Err(_) => true,
+            };
+            if !good {
+                return Absorbed::Bad;
             }
-        };
-        match Control::from_bytes(item) {
-            Ok(Control::Credential { credential }) => {
-                let hash = credential.hash(self.crypto, self.state.group);
-                if self.known.contains_key(&hash) {
-                    return Absorbed::Known;
-                }
-                if !credential.is_signed(self.crypto, self.state.group) {
-                    return Absorbed::Bad;
-                }
-                news(self.remember(&credential))
-            }
-            Ok(Control::Properties { properties }) => {
-                let revision = self
-                    .state
-                    .properties
-                    .as_ref()
-                    .map(|p| p.properties.revision);
-                if revision >= Some(properties.properties.revision) {
-                    return Absorbed::Known;
-                }
-                if !properties.is_signed(self.crypto, self.state.group) {
-                    return Absorbed::Bad;
-                }
-                self.state.properties = Some(properties);
-                Absorbed::News
-            }
-            // A newer version may have kinds of items that we do not know.
-            Err(_) => Absorbed::Known,
         }
+        let clock = self.clock(cx.now);
+        self.sift(&clock);
+        Absorbed::Good
     }
 }
 
 impl Group {
+    /// Takes newer properties; false if they are forged.
+    fn consider_properties(&mut self, properties: SignedProperties) -> bool {
+        let ours = self
+            .state
+            .properties
+            .as_ref()
+            .map(|p| p.properties.revision);
+        if ours >= Some(properties.properties.revision) {
+            return true;
+        }
+        if !properties.is_signed(self.crypto, self.state.group) {
+            return false;
+        }
+        self.news.push(
+            Control::Properties {
+                properties: properties.clone(),
+            }
+            .to_bytes(),
+        );
+        self.state.properties = Some(properties);
+        true
+    }
+
     /// Our word that somebody may come in with an invitation.
-    fn admission(&self, clock: &Clock, came_with: &CameWith) -> Result<Credential, Error> {
+    fn admission(&mut self, clock: &Clock, came_with: &CameWith) -> Result<Credential, Error> {
         clock.check(Seconds(0), came_with.usable_until)?;
         let own = self.own_membership(clock)?;
-        if own.invitations.contains(&came_with.serial) {
+        if own.invitations.contains(&came_with.invitation) {
             return Err(Error::new(Code::NotAuthorized).detail(
                 "somebody who came with the same invitation cannot admit: another member must",
             ));

@@ -39,6 +39,10 @@ pub const ALTERNATIVES: usize = 4;
 pub const CHAIN_LINKS: usize = 24;
 /// Credentials that one proof may carry: the chain and those of whoever admitted along it.
 pub const PROOF_CREDENTIALS: usize = 32;
+/// Signatures of credentials that are remembered as good.
+pub const VERIFIED_CREDENTIALS: usize = 65_536;
+/// Credentials of others that wait for those they rest on.
+pub const PENDING_CREDENTIALS: usize = 256;
 /// Grace in seconds at either end of a credential's time, for clocks a little off.
 pub const CLOCK_GRACE_S: u64 = 300;
 /// Seconds a session lasts: longer than any page stays open without a reload.
@@ -49,8 +53,8 @@ pub const INVITATION_USES: u32 = 10_000;
 pub const INVITATION_USABLE_S: u64 = 7 * 86_400;
 /// Control items (credentials and admissions) that a node keeps per group.
 pub const CONTROL_ITEMS: usize = 16_384;
-/// Bytes of one control item.
-pub const CONTROL_ITEM_BYTES: usize = 2048;
+/// Bytes of one control item: the longest properties are about 3 900.
+pub const CONTROL_ITEM_BYTES: usize = 4096;
 /// Control items in one frame.
 pub const CONTROL_ITEMS_PER_FRAME: usize = 16;
 

@@ -433,11 +433,12 @@ impl Node {
     }
 
     /// Why our own membership does not hold now; the server's time helps to say it.
-    pub(super) fn own_fault(&self, cx: &Context<'_>) -> Option<Error> {
-        let Kind::Group(group) = &self.kind else {
+    pub(super) fn own_fault(&mut self, cx: &Context<'_>) -> Option<Error> {
+        let Kind::Group(group) = &mut self.kind else {
             return None;
         };
-        group.own_membership(&group.clock(cx.now)).err()
+        let clock = group.clock(cx.now);
+        group.own_membership(&clock).err()
     }
 
     /// Begins to stand or look, if our own membership holds; a wrong clock may be set right later.
@@ -499,7 +500,7 @@ impl Node {
             self.dirty = true;
         }
         for some in items.chunks(limits::CONTROL_ITEMS_PER_FRAME) {
-            self.graph.spread(cx, some, None);
+            self.graph.spread(cx, some);
         }
     }
 

@@ -289,7 +289,7 @@ impl Engine {
                 let servers = ServerUrl::parse_all(&plan.options.rendezvous).map(|s| bases(&s));
                 let state = servers.and_then(|servers| {
                     let random = &mut self.core.random;
-                    Group::join(crypto, random, now, &identity, &text, &servers)
+                    Group::join(crypto, random, &identity, &text, &servers)
                 });
                 match state {
                     Ok(state) => self.save_group(plan, identity, state),

@@ -107,7 +107,7 @@ impl Graph {
         self.ended(cx, link, error);
     }
 
-    /// Takes control items, and passes on what was news.
+    /// Takes control items.
     fn control(
         &mut self,
         cx: &mut Context<'_>,
@@ -115,36 +115,26 @@ impl Graph {
         from: LinkId,
         items: &[Bytes<{ limits::CONTROL_ITEM_BYTES }>],
     ) {
-        let mut news = Vec::new();
-        for item in items {
-            match security.absorb(cx, item) {
-                Absorbed::News => news.push(item.clone()),
-                Absorbed::Known => {}
-                Absorbed::Bad => return self.fault(cx, from, "it passed on a forged credential"),
-            }
-        }
-        if !news.is_empty() {
-            self.news.push_back(News::Changed);
-            self.spread(cx, &news, Some(from));
+        let items: Vec<&[u8]> = items.iter().map(|item| &**item).collect();
+        match security.absorb(cx, &items) {
+            Absorbed::Good => {}
+            Absorbed::Bad => self.fault(cx, from, "it passed on a forged credential"),
         }
     }
 
-    /// Sends control items to every neighbor but one.
+    /// Sends control items to every neighbor.
     pub fn spread(
         &mut self,
         cx: &mut Context<'_>,
         items: &[Bytes<{ limits::CONTROL_ITEM_BYTES }>],
-        except: Option<LinkId>,
     ) {
-        for link in self.links.values_mut() {
-            if link.is_neighbor() && Some(link.id) != except {
-                link.send(
-                    cx,
-                    Frame::Control {
-                        items: List::first(items.to_vec()),
-                    },
-                );
-            }
+        for link in self.links.values_mut().filter(|link| link.is_neighbor()) {
+            link.send(
+                cx,
+                Frame::Control {
+                    items: List::first(items.to_vec()),
+                },
+            );
         }
     }
 

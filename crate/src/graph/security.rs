@@ -16,14 +16,12 @@ pub struct Psk {
     pub secret: [u8; 32],
 }
 
-/// What became of a control item.
+/// What became of control items.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Absorbed {
-    /// It was news: pass it on to the other neighbors.
-    News,
-    /// It was known, or is not needed.
-    Known,
-    /// No honest neighbor would have sent it.
+    /// They were news, or known, or not needed.
+    Good,
+    /// No honest neighbor would have sent one of them.
     Bad,
 }
 
@@ -56,6 +54,6 @@ pub trait Security {
     fn accept(&mut self, cx: &mut Context<'_>, grant: &[u8]) -> Result<(), Error>;
     /// Everything a new neighbor should know.
     fn control(&self) -> Vec<Vec<u8>>;
-    /// Takes something a neighbor knows.
-    fn absorb(&mut self, cx: &mut Context<'_>, item: &[u8]) -> Absorbed;
+    /// Takes what a neighbor knows. What is news goes to the other neighbors by the node's hand.
+    fn absorb(&mut self, cx: &mut Context<'_>, items: &[&[u8]]) -> Absorbed;
 }

@@ -87,7 +87,7 @@ impl Security for OpenSecurity {
         Vec::new()
     }
 
-    fn absorb(&mut self, _cx: &mut Context<'_>, _item: &[u8]) -> Absorbed {
-        Absorbed::Known
+    fn absorb(&mut self, _cx: &mut Context<'_>, _items: &[&[u8]]) -> Absorbed {
+        Absorbed::Good
     }
 }

@@ -1,0 +1,843 @@
+//! Who is a member, by a set of credentials: worked out from the group key upwards.
+//!
+//! Each link may only narrow roles and time. A membership that an invitation's key signed is void
+//! without an admission by a member from outside that invitation, and only the earliest admissions
+//! count, as many as the invitation allows. A credential is looked at only once its issuer is a
+//! member, and its signature is verified once: what strangers add to a set costs next to nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::credential::{Body, Credential, Role};
+use crate::crypto::Crypto;
+use crate::error::{Code, Error};
+use crate::limits::{CHAIN_LINKS, CLOCK_GRACE_S, VERIFIED_CREDENTIALS};
+use crate::names::{GroupId, PeerId};
+use crate::wire::seconds::{Clock, Seconds};
+
+/// A membership that holds, and what it rests on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Member {
+    /// What it may do.
+    pub role: Role,
+    /// Not before.
+    pub from: Seconds,
+    /// Not after.
+    pub until: Seconds,
+    /// The invitations along its chain.
+    pub invitations: BTreeSet<[u8; 32]>,
+    /// The invitation that the member itself came with.
+    pub came_with: Option<CameWith>,
+    links: usize,
+    support: BTreeSet<usize>,
+}
+
+/// How a member came in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CameWith {
+    /// Hash of the delegation: names the invitation.
+    pub invitation: [u8; 32],
+    /// How many it lets in.
+    pub max_uses: u32,
+    /// Until when it lets somebody in.
+    pub usable_until: Seconds,
+    /// Hash of the membership that awaits or has its admission.
+    pub membership: [u8; 32],
+    /// The earliest admission's time and hash, once admitted.
+    pub admission: Option<(Seconds, [u8; 32])>,
+}
+
+/// Signatures that were found good, so that they are verified once.
+#[derive(Default)]
+pub struct Verified(BTreeSet<[u8; 32]>);
+
+/// Why a credential makes nobody a member.
+enum Why {
+    /// For a reason of its own.
+    Fault(Error),
+    /// Because somebody it rests on is none.
+    Needs(PeerId),
+}
+
+/// Judges a set of credentials.
+pub struct Judge<'a> {
+    crypto: Crypto,
+    group: GroupId,
+    clock: Clock,
+    credentials: Vec<&'a Credential>,
+    hashes: Vec<[u8; 32]>,
+    memberships: Vec<usize>,
+    delegations: BTreeMap<[u8; 32], Vec<usize>>,
+    admissions: BTreeMap<[u8; 32], Vec<usize>>,
+    good: BTreeMap<usize, bool>,
+    members: BTreeMap<PeerId, Member>,
+    outnumbered: BTreeMap<PeerId, u32>,
+}
+
+impl<'a> Judge<'a> {
+    /// Works out who is a member by these credentials.
+    #[must_use]
+    pub fn new(
+        crypto: Crypto,
+        group: GroupId,
+        clock: &Clock,
+        credentials: impl IntoIterator<Item = &'a Credential>,
+        verified: &mut Verified,
+    ) -> Self {
+        let mut judge = Self {
+            crypto,
+            group,
+            clock: *clock,
+            credentials: credentials.into_iter().collect(),
+            hashes: Vec::new(),
+            memberships: Vec::new(),
+            delegations: BTreeMap::new(),
+            admissions: BTreeMap::new(),
+            good: BTreeMap::new(),
+            members: BTreeMap::new(),
+            outnumbered: BTreeMap::new(),
+        };
+        judge.index();
+        // Whoever comes after an invitation's last use is out, and so is everybody who rests on it.
+        while judge.resolve(verified) {}
+        judge
+    }
+
+    fn index(&mut self) {
+        for (at, credential) in self.credentials.iter().enumerate() {
+            self.hashes.push(credential.hash(self.crypto, self.group));
+            match &credential.body {
+                Body::Membership { .. } => self.memberships.push(at),
+                Body::Delegation { key, .. } => self.delegations.entry(*key).or_default().push(at),
+                Body::Admission { membership, .. } => {
+                    self.admissions.entry(*membership).or_default().push(at);
+                }
+            }
+        }
+        // The result must not depend on the order in which credentials came.
+        let hashes = &self.hashes;
+        self.memberships.sort_by_key(|at| hashes.get(*at).copied());
+    }
+
+    /// One round: everybody who is a member, then those whom an invitation has no room for. True if
+    /// another round is needed without them.
+    fn resolve(&mut self, verified: &mut Verified) -> bool {
+        self.members.clear();
+        let memberships = self.memberships.clone();
+        loop {
+            let before = self.members.len();
+            for at in &memberships {
+                let Some(subject) = self.subject(*at) else {
+                    continue;
+                };
+                if self.members.contains_key(&subject) || self.outnumbered.contains_key(&subject) {
+                    continue;
+                }
+                if let Ok(member) = self.membership(*at, false, verified) {
+                    self.members.insert(subject, member);
+                }
+            }
+            if self.members.len() == before {
+                break;
+            }
+        }
+        let mut uses: BTreeMap<[u8; 32], (u32, Vec<(Seconds, [u8; 32], PeerId)>)> = BTreeMap::new();
+        for (peer, member) in &self.members {
+            if let Some(came_with) = &member.came_with
+                && let Some((at, hash)) = came_with.admission
+            {
+                let entry = uses.entry(came_with.invitation);
+                let (_, admitted) = entry.or_insert((came_with.max_uses, Vec::new()));
+                admitted.push((at, hash, *peer));
+            }
+        }
+        let before = self.outnumbered.len();
+        for (max_uses, mut admitted) in uses.into_values() {
+            admitted.sort_unstable();
+            let late = admitted.into_iter().skip(max_uses as usize);
+            self.outnumbered
+                .extend(late.map(|(_, _, peer)| (peer, max_uses)));
+        }
+        self.outnumbered.len() > before
+    }
+
+    fn subject(&self, at: usize) -> Option<PeerId> {
+        match self.credentials.get(at)?.body {
+            Body::Membership { subject, .. } => Some(subject),
+            _ => None,
+        }
+    }
+
+    /// The membership of `peer`, or why it has none.
+    pub fn member(&mut self, peer: PeerId, verified: &mut Verified) -> Result<Member, Error> {
+        match self.members.get(&peer) {
+            Some(member) => Ok(member.clone()),
+            None => Err(self.reason(peer, verified)),
+        }
+    }
+
+    /// The membership of somebody at the door: its own admission may be missing, that is what it
+    /// comes for. There must be room for it.
+    pub fn at_door(&mut self, peer: PeerId, verified: &mut Verified) -> Result<Member, Error> {
+        if let Some(member) = self.members.get(&peer) {
+            return Ok(member.clone());
+        }
+        if let Some(max_uses) = self.outnumbered.get(&peer) {
+            return Err(used_up(*max_uses));
+        }
+        let own: Vec<usize> = self
+            .memberships
+            .iter()
+            .copied()
+            .filter(|at| self.subject(*at) == Some(peer))
+            .collect();
+        let mut error = self.reason(peer, verified);
+        for at in own {
+            match self.membership(at, true, verified) {
+                Ok(member) => match self.room(&member) {
+                    Ok(()) => return Ok(member),
+                    Err(full) => error = full,
+                },
+                Err(Why::Fault(fault)) => error = fault,
+                Err(Why::Needs(_)) => {}
+            }
+        }
+        Err(error)
+    }
+
+    /// Whether the invitation that somebody came with lets one more in.
+    fn room(&self, member: &Member) -> Result<(), Error> {
+        let Some(came_with) = &member.came_with else {
+            return Ok(());
+        };
+        let same = |other: &&Member| {
+            other
+                .came_with
+                .is_some_and(|other| other.invitation == came_with.invitation)
+        };
+        let used = self.members.values().filter(same).count();
+        if used >= came_with.max_uses as usize {
+            Err(used_up(came_with.max_uses))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The credentials that a membership rests on.
+    #[must_use]
+    pub fn support(&self, member: &Member) -> Vec<Credential> {
+        member
+            .support
+            .iter()
+            .filter_map(|at| self.credentials.get(*at))
+            .map(|credential| (*credential).clone())
+            .collect()
+    }
+
+    /// The credentials that anybody's membership rests on.
+    #[must_use]
+    pub fn all_support(&self) -> Vec<Credential> {
+        let all: BTreeSet<usize> = self
+            .members
+            .values()
+            .flat_map(|member| member.support.iter().copied())
+            .collect();
+        all.iter()
+            .filter_map(|at| self.credentials.get(*at))
+            .map(|c| (*c).clone())
+            .collect()
+    }
+
+    /// Why somebody is no member: the fault may lie with somebody it rests on.
+    fn reason(&mut self, peer: PeerId, verified: &mut Verified) -> Error {
+        let mut path = BTreeSet::new();
+        let mut next = peer;
+        loop {
+            if let Some(max_uses) = self.outnumbered.get(&next) {
+                return used_up(*max_uses);
+            }
+            if !path.insert(next) {
+                return Code::CircularChain.into();
+            }
+            if path.len() > CHAIN_LINKS {
+                return Code::ChainTooLong.into();
+            }
+            let mut why = Why::Fault(untrusted("it holds no membership"));
+            for at in self.memberships.clone() {
+                if self.subject(at) == Some(next)
+                    && let Err(found) = self.membership(at, false, verified)
+                {
+                    why = found;
+                }
+            }
+            match why {
+                Why::Fault(error) => return error,
+                Why::Needs(peer) => next = peer,
+            }
+        }
+    }
+
+    fn membership(
+        &mut self,
+        at: usize,
+        at_door: bool,
+        verified: &mut Verified,
+    ) -> Result<Member, Why> {
+        let Some(credential) = self.credentials.get(at).copied() else {
+            return Err(Why::Fault(untrusted("not a membership")));
+        };
+        let Body::Membership {
+            role,
+            from,
+            until,
+            issuer,
+            ..
+        } = credential.body
+        else {
+            return Err(Why::Fault(untrusted("not a membership")));
+        };
+        self.clock.check(from, until).map_err(Why::Fault)?;
+        let invitations = self.delegations.get(&issuer).cloned().unwrap_or_default();
+        let mut parent = Err(Why::Needs(PeerId(issuer)));
+        if invitations.is_empty() {
+            parent = self.issuer(&issuer).and_then(|parent| {
+                if parent.role.may_issue(role) {
+                    Ok(parent)
+                } else {
+                    Err(Why::Fault(untrusted("the issuer's role does not allow it")))
+                }
+            });
+        }
+        for delegation in invitations {
+            parent = self.invited(at, delegation, at_door, verified);
+            if parent.is_ok() {
+                break;
+            }
+        }
+        let mut member = parent?;
+        if role > member.role || from < member.from || until > member.until {
+            return Err(Why::Fault(untrusted("it goes beyond its issuer's")));
+        }
+        member.links += 1;
+        if member.links > CHAIN_LINKS {
+            return Err(Why::Fault(Code::ChainTooLong.into()));
+        }
+        self.signed(at, verified)?;
+        member.support.insert(at);
+        Ok(Member {
+            role,
+            from,
+            until,
+            ..member
+        })
+    }
+
+    /// What a delegation allows the holder of its key, and how a membership stands to it.
+    fn invited(
+        &mut self,
+        membership: usize,
+        at: usize,
+        at_door: bool,
+        verified: &mut Verified,
+    ) -> Result<Member, Why> {
+        let fault = |why| Err(Why::Fault(untrusted(why)));
+        let Some(delegation) = self.credentials.get(at).copied() else {
+            return fault("not a delegation");
+        };
+        let Body::Delegation {
+            role,
+            from,
+            until,
+            issuer,
+            max_uses,
+            usable_until,
+            ..
+        } = delegation.body
+        else {
+            return fault("not a delegation");
+        };
+        self.clock.check(from, until).map_err(Why::Fault)?;
+        let mut parent = self.issuer(&issuer)?;
+        if !parent.role.may_issue(role) || from < parent.from || until > parent.until {
+            return fault("the invitation goes beyond its issuer's rights");
+        }
+        self.signed(at, verified)?;
+        let invitation = self.hashes.get(at).copied().unwrap_or_default();
+        let hash = self.hashes.get(membership).copied().unwrap_or_default();
+        let mut came_with = CameWith {
+            invitation,
+            max_uses,
+            usable_until,
+            membership: hash,
+            admission: None,
+        };
+        let mut why = Why::Fault(untrusted("no member has admitted it"));
+        for admission in self.admissions.get(&hash).cloned().unwrap_or_default() {
+            match self.admission(admission, &came_with, from, verified) {
+                Ok((found, support)) => {
+                    parent.support.extend(support);
+                    if came_with.admission.is_none_or(|earlier| found < earlier) {
+                        came_with.admission = Some(found);
+                    }
+                }
+                Err(found) => why = found,
+            }
+        }
+        if came_with.admission.is_none() && !at_door {
+            return Err(why);
+        }
+        parent.support.insert(at);
+        parent.invitations.insert(invitation);
+        let links = parent.links + 1;
+        Ok(Member {
+            role,
+            from,
+            until,
+            links,
+            came_with: Some(came_with),
+            ..parent
+        })
+    }
+
+    /// An admission that holds: its time and hash, and what it rests on.
+    #[allow(clippy::type_complexity)] // The pair is taken apart where it is made.
+    fn admission(
+        &mut self,
+        at: usize,
+        came_with: &CameWith,
+        begin: Seconds,
+        verified: &mut Verified,
+    ) -> Result<((Seconds, [u8; 32]), BTreeSet<usize>), Why> {
+        let fault = |why| Err(Why::Fault(untrusted(why)));
+        let Some(credential) = self.credentials.get(at).copied() else {
+            return fault("not an admission");
+        };
+        let Body::Admission {
+            at: time, issuer, ..
+        } = credential.body
+        else {
+            return fault("not an admission");
+        };
+        if time > came_with.usable_until {
+            return fault("it was admitted after the invitation had ended");
+        }
+        if time < begin || time.0 > self.clock.wall_s + CLOCK_GRACE_S {
+            return fault("it was admitted before the invitation was made, or in the future");
+        }
+        let Some(admitter) = self.members.get(&PeerId(issuer)).cloned() else {
+            return Err(Why::Needs(PeerId(issuer)));
+        };
+        if admitter.invitations.contains(&came_with.invitation) {
+            return fault("somebody from the same invitation admitted it");
+        }
+        self.signed(at, verified)?;
+        let mut support = admitter.support;
+        support.insert(at);
+        Ok((
+            (time, self.hashes.get(at).copied().unwrap_or_default()),
+            support,
+        ))
+    }
+
+    /// The rights of whoever issued something: the group key has them all, for ever.
+    fn issuer(&self, issuer: &[u8; 32]) -> Result<Member, Why> {
+        if *issuer == self.group.0 {
+            return Ok(Member {
+                role: Role::Admin,
+                from: Seconds(0),
+                until: Seconds::NEVER,
+                invitations: BTreeSet::new(),
+                came_with: None,
+                links: 0,
+                support: BTreeSet::new(),
+            });
+        }
+        match self.members.get(&PeerId(*issuer)) {
+            Some(member) => Ok(Member {
+                came_with: None,
+                ..member.clone()
+            }),
+            None => Err(Why::Needs(PeerId(*issuer))),
+        }
+    }
+
+    fn signed(&mut self, at: usize, verified: &mut Verified) -> Result<(), Why> {
+        let good = match (self.good.get(&at), self.credentials.get(at)) {
+            (Some(good), _) => *good,
+            (None, Some(credential)) => verified.check(self.crypto, self.group, credential),
+            (None, None) => false,
+        };
+        self.good.insert(at, good);
+        if good {
+            Ok(())
+        } else {
+            Err(Why::Fault(untrusted("a signature does not fit")))
+        }
+    }
+}
+
+impl Verified {
+    /// Whether a credential is signed by its issuer.
+    pub fn check(&mut self, crypto: Crypto, group: GroupId, credential: &Credential) -> bool {
+        let id = credential.id(crypto);
+        if self.0.contains(&id) {
+            return true;
+        }
+        let good = credential.is_signed(crypto, group);
+        if good {
+            if self.0.len() >= VERIFIED_CREDENTIALS {
+                self.0.clear();
+            }
+            self.0.insert(id);
+        }
+        good
+    }
+}
+
+fn untrusted(why: &str) -> Error {
+    Error::new(Code::InvitationNotTrusted).detail(why)
+}
+
+fn used_up(max_uses: u32) -> Error {
+    let people = match max_uses {
+        1 => "one person".to_owned(),
+        many => format!("{many} people"),
+    };
+    Error::new(Code::InvitationUsedUp).detail(format!("it has let {people} in"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::{Primitives as _, REAL};
+    use crate::wire::codec::Wire as _;
+
+    const NOW: u64 = 1_800_000_000;
+    const CREATOR: [u8; 32] = [1; 32];
+    const GROUP: [u8; 32] = [9; 32];
+
+    fn key(seed: &[u8; 32]) -> [u8; 32] {
+        REAL.public_key(seed)
+    }
+
+    fn group() -> GroupId {
+        GroupId(key(&GROUP))
+    }
+
+    fn membership(issuer: &[u8; 32], subject: &[u8; 32], role: Role, until: Seconds) -> Credential {
+        let body = Body::Membership {
+            subject: PeerId(key(subject)),
+            sealing: [0; 32],
+            role,
+            from: Seconds(NOW - 1000),
+            until,
+            issuer: key(issuer),
+            serial: [0; 8],
+        };
+        Credential::sign(&REAL, group(), issuer, body)
+    }
+
+    fn delegation(issuer: &[u8; 32], invitation: &[u8; 32], role: Role) -> Credential {
+        let body = Body::Delegation {
+            key: key(invitation),
+            role,
+            from: Seconds(NOW - 1000),
+            until: Seconds(NOW + 9000),
+            issuer: key(issuer),
+            serial: [invitation[0]; 8],
+            max_uses: 1,
+            usable_until: Seconds(NOW + 500),
+        };
+        Credential::sign(&REAL, group(), issuer, body)
+    }
+
+    fn admission(admitter: &[u8; 32], membership: &Credential, at: u64) -> Credential {
+        let body = Body::Admission {
+            membership: membership.hash(&REAL, group()),
+            at: Seconds(at),
+            issuer: key(admitter),
+        };
+        Credential::sign(&REAL, group(), admitter, body)
+    }
+
+    fn creator() -> Credential {
+        membership(&GROUP, &CREATOR, Role::Admin, Seconds::NEVER)
+    }
+
+    fn judge(set: &[Credential], peer: &[u8; 32], at_door: bool) -> Result<Member, Error> {
+        let clock = Clock {
+            wall_s: NOW,
+            offset_ms: None,
+        };
+        let mut verified = Verified::default();
+        let mut judge = Judge::new(&REAL, group(), &clock, set, &mut verified);
+        let peer = PeerId(key(peer));
+        if at_door {
+            judge.at_door(peer, &mut verified)
+        } else {
+            judge.member(peer, &mut verified)
+        }
+    }
+
+    /// The invited and its credentials without an admission.
+    fn invited(invitation: &[u8; 32], peer: &[u8; 32]) -> (Vec<Credential>, Credential) {
+        let came = membership(invitation, peer, Role::Member, Seconds(NOW + 9000));
+        let chain = vec![
+            creator(),
+            delegation(&CREATOR, invitation, Role::Member),
+            came.clone(),
+        ];
+        (chain, came)
+    }
+
+    #[test]
+    fn the_creator_is_an_admin_and_a_stranger_is_nobody() {
+        assert_eq!(
+            judge(&[creator()], &CREATOR, false).map(|m| m.role),
+            Ok(Role::Admin)
+        );
+        assert_eq!(
+            judge(&[creator()], &[7; 32], false).unwrap_err().code,
+            Code::InvitationNotTrusted
+        );
+    }
+
+    #[test]
+    fn an_invited_member_needs_an_admission_except_at_the_door() {
+        let (mut set, came) = invited(&[20; 32], &[2; 32]);
+        assert!(
+            judge(&set, &[2; 32], false)
+                .unwrap_err()
+                .detail
+                .contains("admitted")
+        );
+        assert!(judge(&set, &[2; 32], true).is_ok());
+        set.push(admission(&CREATOR, &came, NOW));
+        let member = judge(&set, &[2; 32], false).unwrap();
+        assert_eq!((member.role, member.invitations.len()), (Role::Member, 1));
+        // Whatever the order in which the credentials come.
+        set.reverse();
+        assert!(judge(&set, &[2; 32], false).is_ok());
+    }
+
+    #[test]
+    fn whoever_came_with_an_invitation_cannot_admit_by_it() {
+        let (mut set, first) = invited(&[20; 32], &[2; 32]);
+        set.push(admission(&CREATOR, &first, NOW));
+        let second = membership(&[20; 32], &[3; 32], Role::Member, Seconds(NOW + 9000));
+        set.push(second.clone());
+        set.push(admission(&[2; 32], &second, NOW));
+        let error = judge(&set, &[3; 32], false).unwrap_err();
+        assert!(error.detail.contains("same invitation"), "{error:?}");
+    }
+
+    #[test]
+    fn two_who_admit_each_other_are_a_circle() {
+        let (mut set, a) = invited(&[20; 32], &[2; 32]);
+        let (more, b) = invited(&[21; 32], &[3; 32]);
+        set.extend(more);
+        set.push(admission(&[3; 32], &a, NOW));
+        set.push(admission(&[2; 32], &b, NOW));
+        assert_eq!(
+            judge(&set, &[2; 32], false).unwrap_err().code,
+            Code::CircularChain
+        );
+    }
+
+    #[test]
+    fn an_admission_after_the_invitation_ended_is_void() {
+        let (mut set, came) = invited(&[20; 32], &[2; 32]);
+        set.push(admission(&CREATOR, &came, NOW + 501));
+        assert!(
+            judge(&set, &[2; 32], false)
+                .unwrap_err()
+                .detail
+                .contains("had ended")
+        );
+    }
+
+    #[test]
+    fn links_only_narrow_roles_and_time() {
+        // A member who is no inviter makes a member.
+        let (mut set, came) = invited(&[20; 32], &[2; 32]);
+        set.push(admission(&CREATOR, &came, NOW));
+        set.push(membership(
+            &[2; 32],
+            &[4; 32],
+            Role::Member,
+            Seconds(NOW + 10),
+        ));
+        assert!(judge(&set, &[4; 32], false).is_err());
+        // Somebody makes himself an admin by a member's invitation.
+        let came = membership(&[20; 32], &[5; 32], Role::Admin, Seconds(NOW + 10));
+        set.push(came.clone());
+        set.push(admission(&CREATOR, &came, NOW));
+        assert!(
+            judge(&set, &[5; 32], false)
+                .unwrap_err()
+                .detail
+                .contains("beyond")
+        );
+        // Or a member for longer than the invitation says.
+        let came = membership(&[20; 32], &[6; 32], Role::Member, Seconds::NEVER);
+        set.push(came.clone());
+        set.push(admission(&CREATOR, &came, NOW));
+        assert!(
+            judge(&set, &[6; 32], false)
+                .unwrap_err()
+                .detail
+                .contains("beyond")
+        );
+    }
+
+    #[test]
+    fn every_bit_of_a_chain_is_signed() {
+        let (mut set, came) = invited(&[20; 32], &[2; 32]);
+        set.push(admission(&CREATOR, &came, NOW));
+        for index in 0..set.len() {
+            let bytes = set[index].to_bytes();
+            for at in 0..bytes.len() {
+                let mut edited = bytes.clone();
+                edited[at] ^= 1;
+                let Ok(credential) = Credential::from_bytes(&edited) else {
+                    continue;
+                };
+                let mut forged = set.clone();
+                forged[index] = credential;
+                assert!(
+                    judge(&forged, &[2; 32], false).is_err(),
+                    "credential {index}, byte {at}"
+                );
+            }
+        }
+    }
+
+    /// `peers` who came with one invitation for a single use, admitted one second after another.
+    fn crowd(peers: &[[u8; 32]]) -> Vec<Credential> {
+        let mut set = vec![creator(), delegation(&CREATOR, &[20; 32], Role::Member)];
+        for (after, peer) in peers.iter().enumerate() {
+            let came = membership(&[20; 32], peer, Role::Member, Seconds(NOW + 9000));
+            set.push(admission(&CREATOR, &came, NOW - 10 + after as u64));
+            set.push(came);
+        }
+        set
+    }
+
+    #[test]
+    fn the_earliest_admissions_count_and_the_rest_are_used_up() {
+        let set = crowd(&[[2; 32], [3; 32]]);
+        assert!(judge(&set, &[2; 32], false).is_ok());
+        assert_eq!(
+            judge(&set, &[3; 32], false).unwrap_err().code,
+            Code::InvitationUsedUp
+        );
+        // Whoever was admitted may come to the door again; one more may not.
+        assert!(judge(&set, &[2; 32], true).is_ok());
+        let (more, _) = invited(&[20; 32], &[4; 32]);
+        let set = [set, more].concat();
+        assert_eq!(
+            judge(&set, &[4; 32], true).unwrap_err().code,
+            Code::InvitationUsedUp
+        );
+    }
+
+    #[test]
+    fn spoilt_copies_of_what_is_known_free_no_use() {
+        let mut set = crowd(&[[2; 32]]);
+        let (more, _) = invited(&[20; 32], &[4; 32]);
+        set.extend(more);
+        // The thief shows the first one's credentials too, with broken signatures, before and after.
+        let mut spoilt = crowd(&[[2; 32]]);
+        for credential in &mut spoilt {
+            credential.signature[0] ^= 1;
+        }
+        // And an admission of the first one's membership by nobody.
+        let came = membership(&[20; 32], &[2; 32], Role::Member, Seconds(NOW + 9000));
+        spoilt.push(admission(&[77; 32], &came, NOW));
+        // And another delegation for the same key.
+        spoilt.push(delegation(&[77; 32], &[20; 32], Role::Member));
+        for set in [
+            [spoilt.clone(), set.clone()].concat(),
+            [set, spoilt].concat(),
+        ] {
+            assert!(judge(&set, &[2; 32], false).is_ok());
+            assert_eq!(
+                judge(&set, &[4; 32], true).unwrap_err().code,
+                Code::InvitationUsedUp
+            );
+        }
+    }
+
+    #[test]
+    fn admissions_from_before_the_invitation_burn_nothing() {
+        let mut set = crowd(&[[2; 32]]);
+        let came = membership(&[20; 32], &[3; 32], Role::Member, Seconds(NOW + 9000));
+        set.push(admission(&CREATOR, &came, NOW - 5000));
+        set.push(came);
+        assert!(judge(&set, &[2; 32], false).is_ok());
+        assert!(judge(&set, &[3; 32], false).is_err());
+    }
+
+    #[test]
+    fn only_what_a_membership_rests_on_is_passed_on() {
+        let (mut set, came) = invited(&[20; 32], &[2; 32]);
+        set.push(admission(&CREATOR, &came, NOW));
+        let mut garbage = membership(&[77; 32], &[78; 32], Role::Admin, Seconds::NEVER);
+        garbage.signature[5] ^= 1;
+        set.push(garbage.clone());
+        let clock = Clock {
+            wall_s: NOW,
+            offset_ms: None,
+        };
+        let mut verified = Verified::default();
+        let mut judge = Judge::new(&REAL, group(), &clock, &set, &mut verified);
+        let member = judge.member(PeerId(key(&[2; 32])), &mut verified).unwrap();
+        let support = judge.support(&member);
+        assert_eq!(support.len(), 4);
+        assert!(!support.contains(&garbage));
+        assert_eq!(judge.all_support().len(), 4);
+    }
+
+    #[test]
+    fn a_tangle_of_credentials_is_judged_at_once() {
+        // Two memberships for each level, issued by the next: a search from the top would double
+        // its work at each.
+        let mut set = vec![creator()];
+        for level in 0..24u8 {
+            for _ in 0..2 {
+                let issuer = [101 + level; 32];
+                let mut credential =
+                    membership(&issuer, &[100 + level; 32], Role::Admin, Seconds(NOW + 10));
+                credential.signature[0] ^= set.len() as u8;
+                set.push(credential);
+            }
+        }
+        let clock = Clock {
+            wall_s: NOW,
+            offset_ms: None,
+        };
+        let mut verified = Verified::default();
+        let judge = Judge::new(&REAL, group(), &clock, &set, &mut verified);
+        assert_eq!(judge.members.len(), 1);
+        // Nothing that no member issued was even verified.
+        assert_eq!(judge.good.len(), 1);
+    }
+
+    #[test]
+    fn chains_end_at_twenty_four_links() {
+        let mut set = vec![creator()];
+        let mut issuer = CREATOR;
+        for n in 0..CHAIN_LINKS as u8 {
+            let subject = [100 + n; 32];
+            set.push(membership(
+                &issuer,
+                &subject,
+                Role::Admin,
+                Seconds(NOW + 10),
+            ));
+            issuer = subject;
+        }
+        assert!(judge(&set, &[100 + CHAIN_LINKS as u8 - 2; 32], false).is_ok());
+        let error = judge(&set, &[100 + CHAIN_LINKS as u8 - 1; 32], false).unwrap_err();
+        assert_eq!(error.code, Code::ChainTooLong);
+    }
+}
