@@ -8,6 +8,8 @@ pub mod judge;
 pub mod open;
 pub mod properties;
 pub mod state;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 

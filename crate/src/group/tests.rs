@@ -1,0 +1,213 @@
+//! What happens at the door, member against joiner, without a network.
+
+use std::collections::VecDeque;
+
+use super::Group;
+use super::credential::{Body, Credential, Credentials};
+use super::identity::Identity;
+use crate::crypto::{Crypto, FAKE};
+use crate::engine::command::{NewGroup, NewInvitation};
+use crate::engine::context::{Context, Ids, Requests};
+use crate::error::Code;
+use crate::graph::security::{Absorbed, Security as _};
+use crate::graph::session::{OwnSession, Session};
+use crate::names::{NodeIndex, PeerId};
+use crate::random::Random;
+use crate::time::Now;
+use crate::wire::codec::Wire as _;
+
+const CRYPTO: Crypto = &FAKE;
+const NOW: Now = Now {
+    monotonic: 1,
+    wall: 1_800_000_000_000,
+};
+
+fn with<T>(now: Now, run: impl FnOnce(&mut Context<'_>) -> T) -> T {
+    let (mut random, mut ids, mut requests) =
+        (Random::new([7; 32]), Ids::default(), Requests::default());
+    let (mut effects, mut events) = (VecDeque::new(), VecDeque::new());
+    run(&mut Context {
+        now,
+        crypto: CRYPTO,
+        random: &mut random,
+        ids: &mut ids,
+        requests: &mut requests,
+        effects: &mut effects,
+        events: &mut events,
+        node: NodeIndex(1),
+    })
+}
+
+fn creator(random: &mut Random) -> Group {
+    let identity = Identity::new(random);
+    let new = NewGroup {
+        friendly_name: "tea".to_owned(),
+        comment: String::new(),
+        classifier: String::new(),
+    };
+    let state = Group::create(CRYPTO, random, NOW, &identity, &new, &[]).unwrap();
+    Group::open(CRYPTO, identity, state)
+}
+
+fn invitation(group: &mut Group, random: &mut Random, now: Now, max_uses: u32) -> String {
+    let new = NewInvitation {
+        max_uses,
+        usable_until: None,
+        expires: None,
+    };
+    group.invite(random, now, &new).unwrap()
+}
+
+fn joiner(random: &mut Random, text: &str) -> (Group, Session) {
+    let identity = Identity::new(random);
+    let state = Group::join(CRYPTO, random, &identity, text, &[]).unwrap();
+    let own = OwnSession::new(CRYPTO, random, &identity.seed, state.group, NOW);
+    (Group::open(CRYPTO, identity, state), own.session)
+}
+
+fn credentials(group: &Group) -> Vec<Credential> {
+    Credentials::from_bytes(&group.proof()).unwrap().into_vec()
+}
+
+fn proof(credentials: Vec<Credential>) -> Vec<u8> {
+    Credentials::new(credentials).unwrap().to_bytes()
+}
+
+fn knock(member: &mut Group, session: &Session, proof: &[u8]) -> Result<Vec<u8>, Code> {
+    with(NOW, |cx| member.grant(cx, session, proof)).map_err(|error| error.code)
+}
+
+#[test]
+fn a_joiner_whose_answer_was_lost_can_knock_again() {
+    let mut random = Random::new([1; 32]);
+    let mut member = creator(&mut random);
+    let text = invitation(&mut member, &mut random, NOW, 1);
+    let (mut joiner, session) = joiner(&mut random, &text);
+    assert!(knock(&mut member, &session, &joiner.proof()).is_ok());
+    let grant = knock(&mut member, &session, &joiner.proof()).unwrap();
+    assert!(with(NOW, |cx| joiner.accept(cx, &grant)).is_ok());
+    // And as the member that it is by now.
+    assert!(knock(&mut member, &session, &joiner.proof()).is_ok());
+}
+
+#[test]
+fn a_used_up_invitation_stays_used_up() {
+    let mut random = Random::new([2; 32]);
+    let mut member = creator(&mut random);
+    let text = invitation(&mut member, &mut random, NOW, 1);
+    let (mut first, session) = joiner(&mut random, &text);
+    let grant = knock(&mut member, &session, &first.proof()).unwrap();
+    with(NOW, |cx| first.accept(cx, &grant)).unwrap();
+    let (thief, session) = joiner(&mut random, &text);
+    assert_eq!(
+        knock(&mut member, &session, &thief.proof()),
+        Err(Code::InvitationUsedUp)
+    );
+    // The thief shows what the first one shows at the door, with signatures spoilt.
+    let mut shown = credentials(&thief);
+    for mut stolen in credentials(&first).into_iter().skip(2) {
+        stolen.signature = [0; 64];
+        shown.push(stolen);
+    }
+    assert_eq!(
+        knock(&mut member, &session, &proof(shown)),
+        Err(Code::InvitationUsedUp)
+    );
+}
+
+#[test]
+fn nobody_makes_an_honest_member_pass_on_forgeries() {
+    let mut random = Random::new([3; 32]);
+    let mut member = creator(&mut random);
+    let mut neighbor = Group::open(CRYPTO, Identity::new(&mut random), member.state.clone());
+    let text = invitation(&mut member, &mut random, NOW, 1);
+    let (joiner, session) = joiner(&mut random, &text);
+    let mut shown = credentials(&joiner);
+    let mut forged = shown[0].clone();
+    if let Body::Membership { subject, .. } = &mut forged.body {
+        *subject = PeerId([9; 32]);
+    }
+    shown.push(forged.clone());
+    knock(&mut member, &session, &proof(shown)).unwrap();
+    let items = member.control();
+    let items: Vec<&[u8]> = items.iter().map(Vec::as_slice).collect();
+    assert_eq!(with(NOW, |cx| neighbor.absorb(cx, &items)), Absorbed::Good);
+    // A neighbor that does pass it on is found out.
+    let forged = super::Control::Credential { credential: forged }.to_bytes();
+    assert_eq!(
+        with(NOW, |cx| neighbor.absorb(cx, &[&forged])),
+        Absorbed::Bad
+    );
+}
+
+#[test]
+fn credentials_are_learned_in_any_order() {
+    let mut random = Random::new([4; 32]);
+    let mut member = creator(&mut random);
+    let mut neighbor = Group::open(CRYPTO, Identity::new(&mut random), member.state.clone());
+    let text = invitation(&mut member, &mut random, NOW, 1);
+    let (joined, session) = joiner(&mut random, &text);
+    knock(&mut member, &session, &joined.proof()).unwrap();
+    // One at a time, what rests on something before that something.
+    let mut items = member.control();
+    items.reverse();
+    for item in &items {
+        assert_eq!(with(NOW, |cx| neighbor.absorb(cx, &[item])), Absorbed::Good);
+    }
+    // The neighbor knows of the use that it never saw.
+    let (late, session) = joiner(&mut random, &text);
+    assert_eq!(
+        knock(&mut neighbor, &session, &late.proof()),
+        Err(Code::InvitationUsedUp)
+    );
+}
+
+#[test]
+fn strangers_fill_nobodys_memory() {
+    let mut random = Random::new([5; 32]);
+    let mut member = creator(&mut random);
+    let before = member.to_stored().len();
+    for n in 0..1000u32 {
+        let seed = random.bytes();
+        let body = Body::Admission {
+            membership: random.bytes(),
+            at: crate::wire::seconds::Seconds(u64::from(n)),
+            issuer: crate::crypto::Primitives::public_key(&FAKE, &seed),
+        };
+        let credential = Credential::sign(CRYPTO, member.state.group, &seed, body);
+        let item = super::Control::Credential { credential }.to_bytes();
+        assert_eq!(with(NOW, |cx| member.absorb(cx, &[&item])), Absorbed::Good);
+    }
+    assert_eq!(member.to_stored().len(), before);
+    assert!(member.news.is_empty(), "nothing is passed on");
+    assert!(member.pending.len() <= crate::limits::PENDING_CREDENTIALS);
+}
+
+#[test]
+fn an_invitation_made_after_the_clock_stepped_back_holds() {
+    let mut random = Random::new([6; 32]);
+    let mut member = creator(&mut random);
+    let earlier = Now {
+        wall: NOW.wall - 60_000,
+        ..NOW
+    };
+    let text = invitation(&mut member, &mut random, earlier, 1);
+    let (joiner, session) = joiner(&mut random, &text);
+    assert!(knock(&mut member, &session, &joiner.proof()).is_ok());
+}
+
+#[test]
+fn the_longest_properties_fit_a_control_item() {
+    let mut random = Random::new([7; 32]);
+    let wide = "\u{1f375}";
+    let new = NewGroup {
+        friendly_name: wide.repeat(crate::limits::FRIENDLY_NAME_CHARS),
+        comment: wide.repeat(crate::limits::COMMENT_CHARS),
+        classifier: wide.repeat(crate::limits::CLASSIFIER_CHARS),
+    };
+    let identity = Identity::new(&mut random);
+    let state = Group::create(CRYPTO, &mut random, NOW, &identity, &new, &[]).unwrap();
+    let group = Group::open(CRYPTO, identity, state);
+    let longest = group.control().iter().map(Vec::len).max().unwrap();
+    assert!(longest <= crate::limits::CONTROL_ITEM_BYTES, "{longest}");
+}
