@@ -1,6 +1,7 @@
 // A test's hand in the demo: what a person sees and does there.
 
 import assert from 'node:assert/strict';
+import { until } from './until.mjs';
 
 const WITHIN_MS = 15_000;
 /** Cumulative layout shift; up to 0.1 is called good, and this page should do better. */
@@ -83,11 +84,16 @@ export class Person {
   }
 
   /** The element, once it is visible. */
-  find(selector, within = WITHIN_MS) {
-    return this.#page.waitForSelector(`${this.#scope} ${selector}`, {
-      visible: true,
-      timeout: within,
-    });
+  async find(selector, within = WITHIN_MS) {
+    const full = `${this.#scope} ${selector}`;
+    const isThere = await until(
+      this.#page,
+      within,
+      (where) => document.querySelector(where)?.checkVisibility(),
+      full,
+    );
+    assert.ok(isThere, `${full} is not there; the page says: ${await this.#said()}`);
+    return this.#page.$(full);
   }
 
   async click(selector) {
@@ -98,20 +104,24 @@ export class Person {
   /** Waits until the first such element holds the text. */
   async reads(selector, text, within = WITHIN_MS) {
     const full = `${this.#scope} ${selector}`;
-    try {
-      await this.#page.waitForFunction(
-        (where, what) =>
-          [...document.querySelectorAll(where)].some(
-            (element) => element.checkVisibility() && element.textContent.includes(what),
-          ),
-        { polling: 50, timeout: within },
-        full,
-        text,
-      );
-    } catch {
-      const there = await this.texts(selector);
-      assert.fail(`"${text}" is not in ${full}: ${JSON.stringify(there)}`);
-    }
+    const isThere = await until(
+      this.#page,
+      within,
+      (where, what) =>
+        [...document.querySelectorAll(where)].some(
+          (element) => element.checkVisibility() && element.textContent.includes(what),
+        ),
+      full,
+      text,
+    );
+    if (isThere) return;
+    const there = JSON.stringify(await this.texts(selector));
+    assert.fail(`"${text}" is not in ${full}: ${there}; the page says: ${await this.#said()}`);
+  }
+
+  /** What a person would read now. */
+  #said() {
+    return this.#page.evaluate(() => document.body.innerText.replace(/\s+/g, ' '));
   }
 
   texts(selector) {
@@ -145,11 +155,9 @@ export class Person {
     const select = await this.find('[name="uses"]');
     await select.select(String(uses));
     const field = await this.find('.share .link');
-    await this.#page.waitForFunction(
-      (input) => input.value.includes('#pg-invite:'),
-      { polling: 50, timeout: WITHIN_MS },
-      field,
-    );
+    const isFilled = () => field.evaluate(({ value }) => value.includes('#pg-invite:'));
+    const limit = Date.now() + WITHIN_MS;
+    while (!(await isFilled())) assert.ok(Date.now() < limit, 'no link was made');
     const link = await field.evaluate(({ value }) => value);
     await this.#page.keyboard.press('Escape');
     return link;

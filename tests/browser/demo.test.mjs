@@ -8,6 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { Window } from './demo.mjs';
 import { ownNetwork } from './network.mjs';
 import { Stage } from './stage.mjs';
+import { until } from './until.mjs';
 
 await ownNetwork(import.meta.url);
 
@@ -94,6 +95,8 @@ describe('the chat', { timeout: 400_000 }, () => {
     assert.equal((await bo.texts('.self .meta'))[0], meta, 'the same peer');
     await bo.reads('.log .words', 'Shall we meet at the mill at nine?');
     await bo.say('Back again.');
+    await ada.reads('.tabs .badge', '1');
+    await ada.click('.tabs [role="tab"]:first-child');
     await ada.reads('.log .words', 'Back again.');
     await shoot(b, '6-reloaded');
 
@@ -193,9 +196,7 @@ describe('the chat', { timeout: 400_000 }, () => {
     await tabTo('.invite', { back: true });
     await keyboard.press('Enter');
     await ada.find('.share .link');
-    await window.page.waitForFunction(() => document.activeElement?.name === 'link', {
-      polling: 50,
-    });
+    assert.ok(await until(window.page, 5000, () => document.activeElement?.name === 'link'));
     await keyboard.press('Escape');
     assert.ok(await window.page.evaluate(() => document.activeElement?.matches('.invite')));
     await keyboard.press('Enter');

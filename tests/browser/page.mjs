@@ -1,6 +1,7 @@
 // A test's hand in a page that runs fixture/lab.js.
 
 import { ok } from 'node:assert/strict';
+import { until } from './until.mjs';
 
 /** A call that the page rejected, with the fields of its PeerError. */
 export class PageError extends Error {
@@ -75,9 +76,7 @@ export class Page {
   }
 
   async #ready() {
-    await this.#page.waitForFunction(() => 'lab' in globalThis, {
-      polling: 50,
-      timeout: LOADS_WITHIN_MS,
-    });
+    const isThere = await until(this.#page, LOADS_WITHIN_MS, () => 'lab' in globalThis);
+    ok(isThere, `the test page did not start: ${this.complaints.join('; ')}`);
   }
 }

@@ -35,7 +35,10 @@ export class Server {
 
   async start() {
     const args = ['--listen', `127.0.0.1:${this.#port}`, '--www', this.#www];
-    const child = spawn(this.#program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(this.#program, args, {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { RUST_LOG: 'warn', ...process.env },
+    });
     this.#child = child;
     const limit = AbortSignal.timeout(STARTS_WITHIN_MS);
     const lines = createInterface({ input: child.stdout });

@@ -8,6 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { Window } from './demo.mjs';
 import { ownNetwork } from './network.mjs';
 import { Stage } from './stage.mjs';
+import { until } from './until.mjs';
 
 await ownNetwork(import.meta.url);
 
@@ -55,6 +56,9 @@ describe('words for failures', { timeout: 400_000 }, () => {
     const window = await stranger(stage.origin);
     const ada = window.person();
     await ada.find('.hero');
+    const isLoaded = () =>
+      performance.getEntriesByType('resource').some(({ name }) => name.endsWith('.wasm'));
+    assert.ok(await until(window.page, ATTEMPT_MS, isLoaded), 'the engine is loaded');
     await stage.server.stop();
     try {
       await ada.create('Ada', 'Sunday walkers');

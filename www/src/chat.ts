@@ -41,6 +41,8 @@ export class Chat {
   readonly group: PeerGroup;
   readonly name: string;
   readonly person: Person;
+  /** What the person came in with; undefined where the group is its own. */
+  readonly invitation: string | undefined;
   readonly everyone = new Conversation();
   readonly whispers = new Map<PeerId, Whisper>();
   /** Why the group is not online, in words. */
@@ -56,38 +58,42 @@ export class Chat {
 
   /** Makes a group. Local: `connect` goes online. */
   static async create(person: Person, name: string): Promise<Chat> {
-    return Chat.#start(person, name, (options) =>
+    return Chat.#start(person, { name }, (options) =>
       PeerGroup.create({ ...options, friendlyName: name, rendezvous: location.origin }),
     );
   }
 
   static async join(person: Person, invitation: string): Promise<Chat> {
     const { friendlyName } = PeerGroup.parseInvitation(invitation);
-    return Chat.#start(person, friendlyName, (options) => PeerGroup.join(invitation, options));
+    return Chat.#start(person, { name: friendlyName, invitation }, (options) =>
+      PeerGroup.join(invitation, options),
+    );
   }
 
-  static async open(person: Person, { groupId, name }: KnownGroup): Promise<Chat> {
-    return Chat.#start(person, name, (options) =>
-      PeerGroup.open(groupId, { ...options, rendezvous: location.origin }),
+  static async open(person: Person, known: KnownGroup): Promise<Chat> {
+    return Chat.#start(person, known, (options) =>
+      PeerGroup.open(known.groupId, { ...options, rendezvous: location.origin }),
     );
   }
 
   static async #start(
     person: Person,
-    name: string,
+    known: Omit<KnownGroup, 'groupId'>,
     enter: (options: ChatOptions) => Promise<PeerGroup>,
   ): Promise<Chat> {
     const group = await enter({
       storage: storageOf(person),
       acceptDirect: () => person.whispers,
     });
-    remember(person, { groupId: group.groupId, name });
-    return new Chat(person, name, group);
+    const { groupId } = group;
+    remember(person, { ...known, groupId });
+    return new Chat(person, known, group);
   }
 
-  private constructor(person: Person, name: string, group: PeerGroup) {
+  private constructor(person: Person, known: Omit<KnownGroup, 'groupId'>, group: PeerGroup) {
     this.person = person;
-    this.name = name;
+    this.name = known.name;
+    this.invitation = known.invitation;
     this.group = group;
     this.#restore();
     const { signal } = this.#closing;
@@ -146,9 +152,9 @@ export class Chat {
     return this.#names.get(peerId) ?? shortName(peerId);
   }
 
-  /** A link that lets up to `maxUses` people in. */
+  /** A link that lets up to `maxUses` people in; in a group of others, the one that was come with. */
   async link(maxUses = LINK_USES): Promise<string> {
-    const invitation = await this.group.createInvitation({ maxUses });
+    const invitation = this.invitation ?? (await this.group.createInvitation({ maxUses }));
     return `${location.origin}${location.pathname}#${invitation}`;
   }
 

@@ -2,7 +2,7 @@
 
 import { el, setText } from './dom.js';
 import { ME, saveSeated, seated } from './memory.js';
-import { Pane } from './pane.js';
+import { Pane, ready } from './pane.js';
 
 const PEOPLE_AT_MOST = 4;
 
@@ -78,6 +78,8 @@ function personButton(pane: Pane): HTMLElement {
   return button;
 }
 
+// Early, so that creating and joining need not wait. A failure is told where the engine is needed.
+ready().catch(() => {});
 const invitation = takeInvitation();
 for (const id of seated()) seat(id, id === ME ? invitation : undefined);
 const [owner] = panes;

@@ -6,6 +6,8 @@ import type { GroupId, StorageOptions } from 'peer-group';
 export interface KnownGroup {
   readonly groupId: GroupId;
   readonly name: string;
+  /** What the person came in with, to be handed on: plain members make no invitations. */
+  readonly invitation?: string;
 }
 
 /** Somebody who chats from this browser. */

@@ -22,7 +22,7 @@ import { explain } from './words.js';
 
 /** Loads the engine, which alone can read an invitation. */
 let loading: Promise<unknown> | undefined;
-function ready(): Promise<unknown> {
+export function ready(): Promise<unknown> {
   loading ??= init().catch((error: unknown) => {
     loading = undefined;
     throw error;

@@ -97,6 +97,10 @@ const TABLE: Partial<Record<PeerErrorCode, Row>> = {
     'You run different versions of this chat',
     'Reload this page; if that does not help, the others must reload theirs.',
   ],
+  'not-initialized': [
+    'The chat did not load completely',
+    'Part of it did not come over the network. Check the connection and reload this page.',
+  ],
   'not-found': [
     'This group is no longer stored here',
     'The browser’s data was cleared. Ask for a new link.',

@@ -15,6 +15,11 @@ export class Links {
     this.#chat = chat;
   }
 
+  /** The group is somebody else's: there is one link, the one that was come with. */
+  get handedOn(): boolean {
+    return this.#chat.invitation !== undefined;
+  }
+
   get(uses: number): Promise<string> {
     const made = this.#made.get(uses) ?? this.#chat.link(uses);
     this.#made.set(uses, made);
@@ -88,7 +93,9 @@ export class Share {
       el(
         'p',
         { class: 'hint' },
-        'Whoever opens this link can come in while somebody of the group is online. It works for 7 days.',
+        links.handedOn
+          ? 'This is the link you came in with. Others can use it too, as long as it lets people in.'
+          : 'Whoever opens this link can come in while somebody of the group is online. It works for 7 days.',
       ),
       el(
         'div',
@@ -96,11 +103,11 @@ export class Share {
         this.#link,
         copyButton(
           () => this.#current(),
-          () => this.#link.select(),
+          () => this.#select(),
         ),
       ),
       this.#failed,
-      field('Lets in', this.#uses),
+      links.handedOn ? undefined : field('Lets in', this.#uses),
       el('hr'),
       el(
         'p',
