@@ -55,9 +55,12 @@ export class Window {
 
   async resize(viewport) {
     await this.#page.setViewport(viewport).catch((error) => {
-      // Firefox has the size by then; turning a screen is what it does not know.
+      // The size is what is wanted; to turn the screen is what Firefox does not know.
       if (!error.message.includes('setScreenOrientationOverride')) throw error;
     });
+    const hasSize = ({ width, height }) => innerWidth === width && innerHeight === height;
+    const isThere = await until(this.#page, WITHIN_MS, hasSize, viewport);
+    assert.ok(isThere, `the window did not become ${viewport.width} px wide`);
   }
 
   /** Nothing sticks out to the side. */
@@ -132,7 +135,7 @@ export class Person {
 
   async fill(name, text) {
     const input = await this.find(`[name="${name}"]`);
-    await input.click({ clickCount: 3 });
+    await input.click({ count: 3 });
     await this.#page.keyboard.type(text);
   }
 

@@ -127,6 +127,16 @@ describe('the chat', { timeout: 400_000 }, () => {
     await bo.say('Only me.');
     await ada.reads('.log .words', 'Only me.');
     await shoot(window, '8-someone-else');
+
+    await ada.click('.self .icon-button');
+    await ada.fill('name', 'Augusta');
+    await window.page.keyboard.press('Enter');
+    await bo.reads('.log .note', 'Ada is now called Augusta.');
+    await bo.click('.check');
+    await ada.click('[data-peer] button');
+    await ada.reads('.log .note', 'They do not take whispers now.');
+    await ada.reads('.whisper-bar', 'Closed.');
+    await ada.click('.tabs [role="tab"]:first-child');
     const ids = async () => [await ada.texts('.self .meta'), await bo.texts('.self .meta')];
     const before = await ids();
 

@@ -34,7 +34,9 @@ export class Room {
   readonly element: HTMLElement;
   readonly #chat: Chat;
   readonly #actions: RoomActions;
-  readonly #status = el('p', { class: 'status', role: 'status' });
+  readonly #online = el('span', { role: 'status' });
+  readonly #as = el('span', { class: 'as' });
+  readonly #status = el('p', { class: 'status' }, this.#online, this.#as);
   readonly #people: People;
   readonly #share: Share;
   readonly #invite: HTMLElement;
@@ -177,14 +179,15 @@ export class Room {
       disconnected: 'Offline',
       connecting: 'Looking for the others…',
       synchronizing: 'Coming in…',
-      listening: 'Online, nobody else is here',
+      listening: 'Online, nobody else yet',
       online: count === 0 ? 'Online' : online,
       suspended: 'Asleep',
       closed: 'Closed',
     };
     const { state } = status;
     this.#status.setAttribute('data-state', state);
-    setText(this.#status, `${words[state]} · as ${name}`);
+    setText(this.#online, words[state]);
+    setText(this.#as, ` · as ${name}`);
   }
 
   #updateTalk(talk: Talk): void {
