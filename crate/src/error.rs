@@ -102,7 +102,7 @@ error_table! {
     6 Internal "internal", Some(("E_UNEXPECTED", 0x8000_FFFF)), Internal,
         "a fault in peer-group: the engine in this page has stopped; reload the page and report it";
     7 NotInitialized "not-initialized", peer("PEER_E_NOT_INITIALIZED", 0x0002), Caller,
-        "shutdown() has ended this object: create, open or join again";
+        "the engine does not run: call init(), or create, open or join anew";
     8 UnsupportedVersion "unsupported-version", peer("PEER_E_UNSUPPORTED_VERSION", 0x2090), Peer,
         "the other side speaks a version this one does not know: update the older one";
     9 UnsupportedPlatform "unsupported-platform", None, Caller,

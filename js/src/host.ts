@@ -35,6 +35,11 @@ export class EngineHost {
     }
   }
 
+  /** It had a fault: it answers 'internal' for good. */
+  get isFaulty(): boolean {
+    return this.#end?.code === 'internal';
+  }
+
   /** Calls the engine. What it throws comes out as a PeerError. */
   call<T>(work: (engine: Engine) => T): T {
     if (this.#end) throw this.#end;

@@ -24,7 +24,8 @@ let uses = 0;
 export async function init(source?: WasmSource): Promise<VersionInfo> {
   uses += 1;
   try {
-    await engine(source);
+    const loaded = await engine(source);
+    loaded.call(() => undefined);
   } catch (error) {
     uses -= 1;
     throw error;
@@ -35,7 +36,8 @@ export async function init(source?: WasmSource): Promise<VersionInfo> {
 /** Undoes one init(); the last one closes every handle. PeerGroupShutdown / PeerGraphShutdown. */
 export async function shutdown(): Promise<void> {
   uses = Math.max(0, uses - 1);
-  if (uses > 0) return;
+  // An engine that had a fault stays: this page has no other.
+  if (uses > 0 || host?.isFaulty) return;
   const ending = host;
   host = undefined;
   await ending?.shutdown();

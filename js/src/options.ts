@@ -101,8 +101,7 @@ const servers = is(
 );
 const policy = is((value) => value === 'all' || value === 'relay', "'all' or 'relay'");
 const storage = is(
-  (value) =>
-    value === 'default' || value === 'memory' || (isObject(value) && isText(value['name'])),
+  (value) => value === 'default' || value === 'memory' || isNamed(value),
   "'default', 'memory' or { name }",
 );
 
@@ -192,6 +191,12 @@ export function seconds(date: Date | undefined): number | undefined {
 
 function isText(value: unknown): value is string {
   return typeof value === 'string';
+}
+
+function isNamed(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { name } = value;
+  return isText(name) && name !== '';
 }
 
 function isTexts(value: unknown): value is readonly string[] {

@@ -7,7 +7,7 @@ export const ERRORS = {
   'aborted': { class: 'caller', windows: 'E_ABORT', hresult: 0x80004004, text: "the call was cancelled by its signal" },
   'timeout': { class: 'network', windows: 'PEER_E_TIMEOUT', hresult: 0x80637005, text: "it took longer than allowed: raise the timeout or look at the evidence" },
   'internal': { class: 'internal', windows: 'E_UNEXPECTED', hresult: 0x8000ffff, text: "a fault in peer-group: the engine in this page has stopped; reload the page and report it" },
-  'not-initialized': { class: 'caller', windows: 'PEER_E_NOT_INITIALIZED', hresult: 0x80630002, text: "shutdown() has ended this object: create, open or join again" },
+  'not-initialized': { class: 'caller', windows: 'PEER_E_NOT_INITIALIZED', hresult: 0x80630002, text: "the engine does not run: call init(), or create, open or join anew" },
   'unsupported-version': { class: 'peer', windows: 'PEER_E_UNSUPPORTED_VERSION', hresult: 0x80632090, text: "the other side speaks a version this one does not know: update the older one" },
   'unsupported-platform': { class: 'caller', text: "this browser lacks something peer-group needs, such as WebRTC" },
   'invalid-graph': { class: 'caller', windows: 'PEER_E_INVALID_GRAPH', hresult: 0x80630010, text: "the graph handle is closed, or its graph was deleted" },

@@ -1,0 +1,184 @@
+// The package without a browser: options, states of handles, loading, and the end of the engine.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+
+const { init, PeerError, PeerGraph, PeerGroup, shutdown } = await import('../../dist/index.js');
+
+const MEMORY = { storage: 'memory', rendezvous: 'wss://rendezvous.example' };
+const make = (more) => PeerGroup.create({ ...MEMORY, friendlyName: 'Node', ...more });
+const fails = (promise, code, words) =>
+  assert.rejects(promise, (error) => {
+    assert.ok(error instanceof PeerError, String(error));
+    assert.equal(error.code, code);
+    if (words) assert.match(error.message, words);
+    return true;
+  });
+
+test('what cannot wait says that nothing is loaded', () => {
+  assert.throws(() => PeerGroup.parseInvitation('x'), {
+    code: 'not-initialized',
+    message: /init\(\)/,
+  });
+});
+
+test('a wasm file that is not there or not one is named, and the next try works', async () => {
+  await fails(init(new URL('file:///nowhere/a.wasm')), 'not-initialized', /nowhere\/a\.wasm/);
+  await fails(init(new Uint8Array([1, 2, 3, 4])), 'unsupported-platform');
+  await fails(init('peer_group_bg.wasm'), 'invalid-argument', /init/);
+  const bytes = await readFile(new URL('../../dist/peer_group_bg.wasm', import.meta.url));
+  assert.match((await init(await WebAssembly.compile(bytes))).version, /^\d+\.\d+\.\d+$/);
+  await shutdown();
+});
+
+test('misspelt options are refused with the nearest right name, wrong types by what is wanted', async () => {
+  await fails(make({ rendezvuos: 'x' }), 'invalid-argument', /did you mean "rendezvous"/);
+  await fails(make({ entirelyOther: 1 }), 'invalid-argument', /no option "entirelyOther"\)$/);
+  await fails(make({ storage: 'disk' }), 'invalid-argument', /"storage" must be 'default'/);
+  await fails(make({ iceServers: [{ urls: 'http://x' }] }), 'invalid-argument', /stun: or turn:/);
+  await fails(make({ connect: { timeuot: 5 } }), 'invalid-argument', /did you mean "timeout"/);
+  await fails(make({ friendlyName: 7 }), 'invalid-argument', /"friendlyName" must be a string/);
+  await fails(
+    make({ friendlyName: undefined }),
+    'invalid-argument',
+    /friendlyName must be a string/,
+  );
+  await fails(PeerGroup.open(7), 'invalid-argument', /groupId must be a string/);
+  await fails(PeerGroup.open('not an id'), 'invalid-peer-name');
+  await fails(PeerGroup.join('pg-node:x', MEMORY), 'invitation-not-trusted', /a node address/);
+});
+
+test('a group is made, invites, is opened again and deleted without a network', async () => {
+  const group = await make();
+  assert.deepEqual(group.status, {
+    state: 'disconnected',
+    listening: false,
+    hasConnections: false,
+  });
+  assert.match(group.groupId, /^[a-z2-7]{52}$/);
+  assert.match(group.nodeId, /^[0-9a-f]{16}$/);
+  assert.deepEqual(group.connections(), []);
+  const info = PeerGroup.parseInvitation(await group.createInvitation({ maxUses: 2 }));
+  assert.equal(info.groupId, group.groupId);
+  assert.equal(info.issuer, group.peerId);
+  assert.equal(info.friendlyName, 'Node');
+  assert.equal(info.kind, 'bearer');
+  assert.ok(info.notAfter instanceof Date && Number.isFinite(info.notAfter.getTime()));
+  const again = await PeerGroup.open(group.groupId, MEMORY);
+  assert.equal(again.peerId, group.peerId);
+  const ends = [];
+  for (const one of [group, again])
+    one.on('closed', ({ detail }) => ends.push(detail.reason?.code));
+  await PeerGroup.delete(group.groupId, { storage: 'memory' });
+  assert.equal(ends.length, 2);
+  await fails(group.close(), 'invalid-group');
+  await group[Symbol.asyncDispose]();
+  await fails(PeerGroup.open(group.groupId, MEMORY), 'not-found');
+});
+
+test('calls on a closed handle say so; asyncDispose does not', async () => {
+  const group = await make();
+  const other = await PeerGroup.open(group.groupId, MEMORY);
+  await group.close();
+  assert.equal(group.status.state, 'closed');
+  assert.equal(group.address, undefined);
+  for (const call of [
+    () => group.close(),
+    () => group.createInvitation(),
+    () => group.send(1, 'a', 'b'),
+  ])
+    await fails(call(), 'invalid-group');
+  for (const call of [() => group.connections(), () => group.closeDirectConnection(1)])
+    assert.throws(call, { code: 'invalid-group' });
+  await group[Symbol.asyncDispose]();
+  assert.equal(other.status.state, 'disconnected', 'the other handle stays');
+  assert.throws(() => other.closeDirectConnection(99), { code: 'connection-not-found' });
+  assert.throws(() => other.connections('others'), { code: 'invalid-argument' });
+  await other.close();
+  const graph = await PeerGraph.create({ ...MEMORY, graphId: 'a graph of the test' });
+  assert.deepEqual(graph.status, { listening: false, hasConnections: false, synchronized: true });
+  await graph.close();
+  await fails(graph.close(), 'invalid-graph');
+});
+
+test('without WebRTC, connect says what is missing', async () => {
+  const group = await make();
+  await fails(group.connect(), 'unsupported-platform', /RTCPeerConnection/);
+  await fails(make({ connect: true }), 'unsupported-platform');
+  await group.close();
+});
+
+test('iterators end with their handle, their signal and their loop', async () => {
+  const group = await make();
+  const stop = new AbortController();
+  const seen = [];
+  const loops = [
+    (async () => {
+      for await (const { detail } of group.events('closed')) seen.push(detail);
+    })(),
+    (async () => {
+      for await (const _ of group.events('incoming-data', { signal: stop.signal }))
+        seen.push('data');
+    })(),
+  ];
+  stop.abort();
+  await loops[1];
+  await group.close();
+  await loops[0];
+  assert.deepEqual(seen, [{}]);
+  assert.deepEqual(await group.events('closed').next(), { done: true, value: undefined });
+});
+
+test('on() undoes itself, counts once by what passes, and listens twice when told twice', async () => {
+  const group = await make();
+  const heard = [];
+  const listener = () => heard.push('twice');
+  group.on('closed', listener);
+  group.on('closed', listener);
+  group.on('closed', () => heard.push('undone'))();
+  const dead = AbortSignal.abort();
+  group.on('closed', () => heard.push('aborted'), { signal: dead });
+  assert.throws(() => group.on('closed', listener, { filtre: 'x' }), { message: /"filter"/ });
+  group.addEventListener('closed', { handleEvent: () => heard.push('object') });
+  await group.close();
+  assert.deepEqual(heard, ['twice', 'twice', 'object']);
+});
+
+test('shutdown counts, ends every handle, and the next call starts anew', async () => {
+  await init();
+  await init();
+  const group = await make();
+  const closed = new Promise((resolve) => group.on('closed', resolve));
+  await shutdown();
+  assert.equal(group.status.state, 'disconnected', 'one init() is left');
+  await shutdown();
+  assert.equal((await closed).detail.reason?.code, 'not-initialized');
+  await fails(group.close(), 'not-initialized');
+  assert.throws(() => group.connections(), { code: 'not-initialized' });
+  const next = await make();
+  assert.equal(next.status.state, 'disconnected');
+  await next.close();
+  await shutdown();
+});
+
+test('a fault of the engine is told once to everybody, and stays', async () => {
+  const group = await make();
+  const ends = [];
+  group.on('closed', ({ detail }) => ends.push(detail.reason));
+  const real = performance.now;
+  performance.now = () => {
+    throw new Error('no clock');
+  };
+  const broken = group.createInvitation();
+  performance.now = real;
+  await fails(broken, 'internal', /no clock/);
+  await fails(group.createInvitation(), 'internal');
+  assert.deepEqual(
+    ends.map((reason) => reason?.code),
+    ['internal'],
+  );
+  await shutdown();
+  await fails(init(), 'internal');
+  await fails(make(), 'internal');
+});

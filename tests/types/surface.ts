@@ -1,0 +1,288 @@
+// The public types against the contract, written out by hand: tsc fails where they part.
+
+import {
+  type AcceptDirect,
+  type ConnectionChange,
+  type ConnectionEvidence,
+  type ConnectionId,
+  type ConnectionInfo,
+  type ConnectionKind,
+  type ConnectOptions,
+  DirectConnection,
+  type GraphEvents,
+  type GroupEvents,
+  type GroupId,
+  type GroupStatus,
+  type InvitationInfo,
+  type init,
+  type ListenOptions,
+  type NodeAddress,
+  type NodeId,
+  PeerError,
+  type PeerErrorClass,
+  type PeerErrorCode,
+  type PeerGraph,
+  type PeerGroup,
+  type PeerId,
+  type Role,
+  type shutdown,
+  type StorageOptions,
+  type VersionInfo,
+  type WasmSource,
+} from 'peer-group';
+
+/** Exactly the same type, `readonly` and `?` included. */
+type Same<A, B> =
+  (<T>() => T extends Plain<A> ? 1 : 2) extends <T>() => T extends Plain<B> ? 1 : 2 ? true : false;
+type Plain<T> = T extends object ? { [K in keyof T]: T[K] } : T;
+type Fits<A, B> = [A] extends [B] ? true : false;
+const holds = <T extends true>(_: T | undefined = undefined): void => {};
+const not = <T extends false>(_: T | undefined = undefined): void => {};
+
+// Names are told apart.
+not<Fits<string, PeerId>>();
+not<Fits<PeerId, GroupId>>();
+not<Fits<NodeId, PeerId>>();
+not<Fits<number, ConnectionId>>();
+holds<Fits<PeerId, string>>();
+holds<Fits<NodeAddress, string>>();
+holds<Same<Role, 'admin' | 'inviting-member' | 'member'>>();
+holds<Same<ConnectionKind, 'neighbor' | 'direct'>>();
+
+// Errors.
+holds<Fits<'invalid-group' | 'wrong-password' | 'not-found', PeerErrorCode>>();
+not<Fits<'no-such-code', PeerErrorCode>>();
+holds<Same<PeerErrorClass, 'caller' | 'network' | 'peer' | 'internal'>>();
+holds<Fits<PeerError, Error>>();
+holds<
+  Same<
+    Pick<PeerError, 'code' | 'class' | 'hresult' | 'retryAfter' | 'evidence'>,
+    {
+      readonly code: PeerErrorCode;
+      readonly class: PeerErrorClass;
+      readonly hresult?: number;
+      readonly retryAfter?: number;
+      readonly evidence?: ConnectionEvidence;
+    }
+  >
+>();
+holds<
+  Same<
+    ConnectionEvidence,
+    {
+      readonly stage:
+        | 'rendezvous'
+        | 'discovery'
+        | 'handshake'
+        | 'ice'
+        | 'dtls'
+        | 'channel'
+        | 'synchronization';
+      readonly candidates?: readonly ('host' | 'srflx' | 'prflx' | 'relay')[];
+      readonly clockOffsetMs?: number;
+    }
+  >
+>();
+
+// Plain objects.
+holds<Same<VersionInfo, { readonly version: string; readonly protocol: number }>>();
+holds<
+  Same<
+    GroupStatus,
+    {
+      readonly state:
+        | 'disconnected'
+        | 'connecting'
+        | 'synchronizing'
+        | 'listening'
+        | 'online'
+        | 'suspended'
+        | 'closed';
+      readonly listening: boolean;
+      readonly hasConnections: boolean;
+    }
+  >
+>();
+holds<
+  Same<
+    ConnectionInfo,
+    {
+      readonly id: ConnectionId;
+      readonly kind: ConnectionKind;
+      readonly peerId: PeerId;
+      readonly nodeId: NodeId;
+      readonly address: NodeAddress;
+      readonly path: 'direct' | 'turn' | 'relay';
+      readonly rttMs?: number;
+      readonly openedAt: Date;
+      readonly bytesSent: number;
+      readonly bytesReceived: number;
+    }
+  >
+>();
+holds<
+  Same<
+    ConnectionChange,
+    {
+      readonly status: 'connected' | 'disconnected' | 'failed';
+      readonly connectionId: ConnectionId;
+      readonly nodeId?: NodeId;
+      readonly peerId?: PeerId;
+      readonly nextConnectionId?: ConnectionId;
+      readonly reason?: PeerError;
+    }
+  >
+>();
+holds<
+  Same<
+    InvitationInfo,
+    {
+      readonly kind: 'bound' | 'bearer' | 'password';
+      readonly groupId: GroupId;
+      readonly friendlyName: string;
+      readonly issuer: PeerId;
+      readonly issuerName: string;
+      readonly subject?: PeerId;
+      readonly roles: readonly Role[];
+      readonly notBefore: Date;
+      readonly notAfter: Date;
+      readonly rendezvous: readonly string[];
+    }
+  >
+>();
+holds<
+  Same<
+    ConnectOptions,
+    {
+      readonly timeout?: number;
+      readonly signal?: AbortSignal;
+      readonly addresses?: readonly NodeAddress[];
+    }
+  >
+>();
+holds<
+  Same<StorageOptions, { readonly storage?: 'default' | 'memory' | { readonly name: string } }>
+>();
+holds<
+  Same<
+    ListenOptions,
+    { readonly signal?: AbortSignal; readonly once?: boolean; readonly filter?: string }
+  >
+>();
+holds<Fits<(from: { peerId: PeerId; nodeId: NodeId }) => Promise<boolean>, AcceptDirect>>();
+
+// Events.
+holds<Same<GroupEvents['status-changed'], CustomEvent<GroupStatus>>>();
+holds<Same<GroupEvents['neighbor-connection'], CustomEvent<ConnectionChange>>>();
+holds<Same<GroupEvents['connection-failed'], CustomEvent<PeerError>>>();
+holds<Fits<GroupEvents['closed']['detail'], { reason?: PeerError }>>();
+holds<Fits<GroupEvents['direct-connection']['detail'], { connection?: DirectConnection }>>();
+holds<Fits<GroupEvents['direct-connection']['detail'], ConnectionChange>>();
+holds<
+  Fits<
+    GroupEvents['incoming-data']['detail'],
+    {
+      connectionId?: ConnectionId;
+      from: PeerId;
+      type: string;
+      data: Uint8Array;
+      text(): string;
+      broadcast: boolean;
+    }
+  >
+>();
+not<Fits<'connection-failed', keyof GraphEvents>>();
+holds<Fits<keyof GraphEvents, keyof GroupEvents>>();
+
+// What there is to call.
+holds<Fits<typeof init, (source?: WasmSource) => Promise<VersionInfo>>>();
+holds<Fits<typeof shutdown, () => Promise<void>>>();
+holds<Fits<PeerGroup, EventTarget & AsyncDisposable>>();
+holds<Fits<PeerGraph, EventTarget & AsyncDisposable>>();
+holds<Fits<DirectConnection, AsyncDisposable>>();
+holds<
+  Fits<
+    typeof PeerGroup.create,
+    (options: { friendlyName: string; connect: true }) => Promise<PeerGroup>
+  >
+>();
+holds<Fits<typeof PeerGroup.open, (id: GroupId) => Promise<PeerGroup>>>();
+holds<Fits<typeof PeerGroup.join, (text: string) => Promise<PeerGroup>>>();
+holds<Fits<typeof PeerGroup.delete, (id: GroupId, options?: StorageOptions) => Promise<void>>>();
+holds<Fits<typeof PeerGroup.parseInvitation, (text: string) => InvitationInfo>>();
+holds<
+  Same<
+    Pick<PeerGroup, 'groupId' | 'peerId' | 'nodeId' | 'address' | 'status'>,
+    {
+      readonly groupId: GroupId;
+      readonly peerId: PeerId;
+      readonly nodeId: NodeId;
+      readonly address: NodeAddress | undefined;
+      readonly status: GroupStatus;
+    }
+  >
+>();
+holds<Fits<PeerGroup['connect'], (options?: ConnectOptions) => Promise<GroupStatus>>>();
+holds<Fits<PeerGroup['connections'], (kind?: ConnectionKind) => ConnectionInfo[]>>();
+holds<
+  Fits<PeerGroup['openDirectConnection'], (to: PeerId | NodeId | NodeAddress) => DirectConnection>
+>();
+holds<Fits<PeerGroup['closeDirectConnection'], (id: ConnectionId) => void>>();
+holds<
+  Fits<
+    PeerGroup['send'],
+    (id: ConnectionId, type: string, data: Uint8Array | string) => Promise<void>
+  >
+>();
+holds<
+  Fits<
+    DirectConnection['send'],
+    (type: string, data: Uint8Array | ArrayBuffer | string | Blob) => Promise<void>
+  >
+>();
+holds<
+  Same<
+    Pick<DirectConnection, 'id' | 'opened' | 'peerId' | 'nodeId' | 'label' | 'closed'>,
+    {
+      readonly id: ConnectionId;
+      readonly opened: Promise<DirectConnection>;
+      readonly peerId: PeerId;
+      readonly nodeId: NodeId | undefined;
+      readonly label: string;
+      readonly closed: Promise<PeerError | undefined>;
+    }
+  >
+>();
+holds<Fits<typeof PeerGraph.create, (options: { graphId: string }) => Promise<PeerGraph>>>();
+holds<Fits<PeerGraph['listen'], () => Promise<NodeAddress>>>();
+holds<
+  Fits<
+    PeerGraph['connect'],
+    (
+      peerId: PeerId | null,
+      address: NodeAddress,
+    ) => { id: ConnectionId; opened: Promise<ConnectionInfo> }
+  >
+>();
+holds<
+  Same<
+    PeerGraph['status'],
+    {
+      readonly listening: boolean;
+      readonly hasConnections: boolean;
+      readonly synchronized: boolean;
+    }
+  >
+>();
+
+/** Listeners get the type of their event, without a word from the app. */
+export function typedListeners(group: PeerGroup): void {
+  const undo: () => void = group.on('incoming-data', ({ detail }) => detail.text(), {
+    filter: 'chat',
+  });
+  undo();
+  group.addEventListener('connection-failed', ({ detail }) => detail.evidence?.stage);
+  const events: AsyncIterableIterator<CustomEvent<GroupStatus>> = group.events('status-changed');
+  void events;
+  if (new Error() instanceof PeerError || group instanceof DirectConnection) return;
+}
