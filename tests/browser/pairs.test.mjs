@@ -109,9 +109,9 @@ describe('two browsers in a group', { timeout: 300_000 }, () => {
       await t.test('the same peers meet again after a reload', async () => {
         const { groupId } = first;
         const rendezvous = stage.origin;
-        for (const [back, there, was] of [
-          [a, b, first],
-          [b, a, second],
+        for (const [back, there, was, other] of [
+          [a, b, first, second],
+          [b, a, second, first],
         ]) {
           await back.isQuiet();
           await back.reload();
@@ -120,6 +120,8 @@ describe('two browsers in a group', { timeout: 300_000 }, () => {
           assert.equal(again.peerId, was.peerId);
           assert.notEqual(again.nodeId, was.nodeId);
           await back.call('connect', GROUP);
+          // Who was here before is online as soon as it listens; the other comes a little later.
+          await linked(back, GROUP, other.peerId);
           await linked(there, GROUP, was.peerId, { from });
           const [peer] = await back.call('connections', GROUP, 'neighbor');
           await back.call('send', GROUP, peer.id, 'again', 'hello again');
