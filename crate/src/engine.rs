@@ -165,7 +165,7 @@ impl Engine {
                 timeout_ms,
             } => self.open_direct(now, handle, &to, label, timeout_ms),
             Command::CloseDirect { handle, connection } => {
-                self.on_node(now, handle, |node, cx, _| {
+                self.on_node(now, handle, false, |node, cx, _| {
                     node.graph
                         .close_direct(cx, connection)
                         .map(|()| Some(Answer::Done))
@@ -181,13 +181,13 @@ impl Engine {
                 handle,
                 connection,
                 messages,
-            } => self.on_node(now, handle, |node, cx, _| {
+            } => self.on_node(now, handle, false, |node, cx, _| {
                 // The connection may have closed while the app was busy.
                 let _ = node.graph.take(cx, connection, messages);
                 Ok(Some(Answer::Done))
             }),
             Command::CreateInvitation { handle, invitation } => {
-                self.on_node(now, handle, |node, cx, _| match &mut node.kind {
+                self.on_node(now, handle, false, |node, cx, _| match &mut node.kind {
                     Kind::Group(group) => {
                         let text = group.invite(cx.random, cx.now, &invitation)?;
                         Ok(Some(Answer::Invitation(text)))

@@ -20,7 +20,7 @@ use crate::engine::context::Context;
 use crate::engine::effect::Effect;
 use crate::engine::event::{Answer, ConnectionChange, ConnectionInfo, ConnectionStatus, Event};
 use crate::engine::input::Input;
-use crate::error::{CandidateKind, Code, Error, Evidence, Stage as Reached};
+use crate::error::{Code, Error, Evidence, Stage as Reached};
 use crate::limits;
 use crate::names::{
     AskId, Attempt, ConnectionId, ConnectionKind, GroupId, LinkId, NodeAddress, NodeId, RequestId,
@@ -195,6 +195,12 @@ impl Graph {
                 .sum::<usize>()
     }
 
+    /// Notes where this node is reached; without that it can ask nobody.
+    pub fn reached_at(&mut self, cx: &mut Context<'_>, address: Option<NodeAddress>) {
+        self.address = address;
+        self.plan(cx);
+    }
+
     /// Runs every timer that is due.
     pub fn tick(&mut self, cx: &mut Context<'_>, security: &mut dyn Security) {
         while let Some(timer) = self.timers.pop_due(cx.now.monotonic) {
@@ -335,7 +341,8 @@ impl Graph {
         }
         self.overlay = Overlay::default();
         self.timers = Timers::default();
-        self.signals.clear();
+        self.asks.clear();
+        self.superseded.clear();
     }
 
     /// Gives up what a request was doing. The request was answered by its caller.
@@ -421,6 +428,9 @@ impl Graph {
     fn remove(&mut self, id: LinkId) -> Option<Link> {
         let link = self.links.remove(&id)?;
         self.attempts.retain(|_, of| *of != id);
+        // A first message that has not left yet must not knock for nobody.
+        self.signals
+            .retain(|(_, signal)| signal.initiates() != Some(link.attempt));
         for timer in [
             Timer::Link(id),
             Timer::Probe(id),
@@ -450,9 +460,6 @@ impl Graph {
         for direct in directs {
             self.end_direct(cx, direct, Some(lost(&error)));
         }
-        if let Some(caller) = link.caller.take() {
-            cx.answer(caller.request, Err(error.clone()));
-        }
         let neighbor = link.purpose != Purpose::Direct;
         if let Some(connection) = link.connection.filter(|_| neighbor) {
             let status = if was_open {
@@ -475,10 +482,19 @@ impl Graph {
                 change: Box::new(change),
             });
         }
+        if let Some(caller) = link.caller.take() {
+            cx.answer(caller.request, Err(error.clone()));
+        }
+        let now = cx.now.monotonic;
+        let brief = link
+            .opened
+            .is_none_or(|opened| now < opened + limits::LINK_LOST_MS);
+        if brief {
+            self.overlay.dial_failed(cx, link.remote.node, error.code);
+        }
         if was_open && neighbor {
             self.news.push_back(News::Unlinked);
         } else if !was_open {
-            self.overlay.dial_failed(cx, link.remote.node, error.code);
             self.news.push_back(News::DialFailed(error));
         }
         self.plan(cx);
@@ -555,29 +571,13 @@ fn link_info(link: &Link, kind: ConnectionKind, id: ConnectionId) -> Option<Conn
     })
 }
 
-/// The kind of a candidate line.
-#[must_use]
-pub fn candidate_kind(candidate: &str) -> Option<CandidateKind> {
-    let mut words = candidate
-        .split(' ')
-        .skip_while(|word| *word != "typ")
-        .skip(1);
-    match words.next()? {
-        "host" => Some(CandidateKind::Host),
-        "srflx" => Some(CandidateKind::ServerReflexive),
-        "prflx" => Some(CandidateKind::PeerReflexive),
-        "relay" => Some(CandidateKind::Relay),
-        _ => None,
-    }
-}
-
 /// The answer to a call that opened a connection.
 fn connected(info: ConnectionInfo) -> Result<Answer, Error> {
     Ok(Answer::Connected(Box::new(info)))
 }
 
-/// The connection id of a known node, for messages that go over its link.
 impl Graph {
+    /// The best link to a node: an open one, else the newest.
     fn node_link(&self, node: NodeId) -> Option<&Link> {
         self.links
             .values()

@@ -93,8 +93,6 @@ pub const PENDING_CONNECTS: usize = 64;
 pub const SEND_WINDOW_BYTES: usize = 1024 * 1024;
 /// Messages sent on a connection and not yet taken by the far side.
 pub const SEND_WINDOW_MESSAGES: usize = 256;
-/// Bytes that wait in one engine to be sent; beyond it `send` is refused.
-pub const SEND_QUEUE_BYTES: usize = 32 * 1024 * 1024;
 
 // Engine.
 
@@ -108,8 +106,6 @@ pub const REQUESTS: usize = 4096;
 pub const ENGINE_BYTES: usize = 64 * 1024 * 1024;
 /// Questions to the app under way at once.
 pub const ASKS: usize = 256;
-/// Bytes of one stored value.
-pub const STORED_BYTES: usize = 4 * 1024 * 1024;
 
 // Times, in milliseconds.
 
@@ -153,12 +149,8 @@ pub const LINK_LOST_MS: Millis = 15_000;
 pub const DIAL_SPACING_MS: Millis = 500;
 /// Dials of a known node that may fail in a row before it is forgotten.
 pub const DIALS: u32 = 8;
-/// How long a closing link waits for its last words to be heard.
-pub const GOODBYE_MS: Millis = 500;
 /// Silence of the app after which a question is answered with no.
 pub const ASK_MS: Millis = 5_000;
-/// From the answer of a storage operation being asked to it being given up.
-pub const STORAGE_TIMEOUT_MS: Millis = 20_000;
 /// How long before or after midnight both days' topics are used.
 pub const TOPIC_OVERLAP_MS: Millis = 3_600_000;
 /// A wall clock this far from the server's is named when a credential is not valid now.

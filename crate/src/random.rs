@@ -13,11 +13,6 @@ impl Random {
         Self(ChaCha20Rng::from_seed(seed))
     }
 
-    /// An independent generator, for a part that outlives a borrow of this one.
-    pub fn fork(&mut self) -> Self {
-        Self::new(self.bytes())
-    }
-
     /// Fills `out`.
     pub fn fill(&mut self, out: &mut [u8]) {
         self.0.fill_bytes(out);

@@ -53,17 +53,6 @@ impl<T: Ord + Clone> Timers<T> {
         self.deadlines.remove(timer);
     }
 
-    /// Forgets every timer that `gone` names.
-    pub fn disarm_where(&mut self, gone: impl Fn(&T) -> bool) {
-        self.deadlines.retain(|timer, _| !gone(timer));
-    }
-
-    /// The deadline of `timer`, if armed.
-    #[must_use]
-    pub fn deadline(&self, timer: &T) -> Option<Millis> {
-        self.deadlines.get(timer).copied()
-    }
-
     /// The earliest deadline.
     #[must_use]
     pub fn next(&self) -> Option<Millis> {

@@ -38,7 +38,7 @@ impl Engine {
             return Err(Error::new(Code::OutOfMemory)
                 .detail(format!("{} handles are open", limits::HANDLES)));
         }
-        let request = self.core.requests.open(&mut self.core.ids)?;
+        let request = self.core.requests.open(&mut self.core.ids, true)?;
         self.begin(
             now,
             Plan {
@@ -56,12 +56,13 @@ impl Engine {
         &mut self,
         now: Now,
         handle: HandleId,
+        waits: bool,
         run: impl FnOnce(&mut Node, &mut Context<'_>, RequestId) -> Result<Option<Answer>, Error>,
     ) -> Result<RequestId, Error> {
         let index = self.index(handle)?;
         let invalid = self.invalid(handle);
         let node = self.nodes.get_mut(&index).ok_or(invalid)?;
-        let request = self.core.requests.open(&mut self.core.ids)?;
+        let request = self.core.requests.open(&mut self.core.ids, waits)?;
         let about = Pending {
             node: Some(index),
             handle: Some(handle),
@@ -92,7 +93,7 @@ impl Engine {
         addresses: Vec<NodeAddress>,
     ) -> Result<RequestId, Error> {
         check_timeout(timeout_ms)?;
-        self.on_node(now, handle, |node, cx, request| {
+        self.on_node(now, handle, true, |node, cx, request| {
             if matches!(node.kind, Kind::Graph { .. }) {
                 return Err(Code::InvalidGroup.into());
             }
@@ -106,7 +107,7 @@ impl Engine {
     }
 
     pub(super) fn listen(&mut self, now: Now, handle: HandleId) -> Result<RequestId, Error> {
-        self.on_node(now, handle, |node, cx, request| {
+        self.on_node(now, handle, true, |node, cx, request| {
             let Kind::Graph {
                 synchronized,
                 listen,
@@ -139,7 +140,7 @@ impl Engine {
         timeout_ms: Millis,
     ) -> Result<RequestId, Error> {
         check_timeout(timeout_ms)?;
-        self.on_node(now, handle, |node, cx, request| {
+        self.on_node(now, handle, true, |node, cx, request| {
             if matches!(node.kind, Kind::Group(_)) {
                 return Err(Code::InvalidGraph.into());
             }
@@ -177,7 +178,7 @@ impl Engine {
                 limits::LABEL_BYTES
             )));
         }
-        self.on_node(now, handle, |node, cx, request| {
+        self.on_node(now, handle, true, |node, cx, request| {
             let connection = node.open_direct(cx, to, label, request, timeout_ms)?;
             cx.requests.opens(request, connection);
             Ok(None)
@@ -207,7 +208,7 @@ impl Engine {
             )));
         }
         self.check_memory(data.len())?;
-        self.on_node(now, handle, |node, cx, request| {
+        self.on_node(now, handle, true, |node, cx, request| {
             node.graph.send(
                 cx,
                 connection,
@@ -224,7 +225,7 @@ impl Engine {
     pub(super) fn close(&mut self, now: Now, handle: HandleId) -> Result<RequestId, Error> {
         let index = self.index(handle)?;
         let invalid = self.invalid(handle);
-        let request = self.core.requests.open(&mut self.core.ids)?;
+        let request = self.core.requests.open(&mut self.core.ids, false)?;
         self.handles.remove(&handle);
         if let Some(node) = self.nodes.get_mut(&index) {
             node.handles.remove(&handle);
@@ -260,7 +261,7 @@ impl Engine {
     }
 
     pub(super) fn abort(&mut self, now: Now, aborted: RequestId) -> Result<RequestId, Error> {
-        let request = self.core.requests.open(&mut self.core.ids)?;
+        let request = self.core.requests.open(&mut self.core.ids, false)?;
         if let Some(pending) = self.core.requests.get(aborted) {
             self.answer(aborted, Err(Code::Aborted.into()));
             if let Some(index) = pending.node
@@ -274,7 +275,7 @@ impl Engine {
     }
 
     pub(super) fn shut_down(&mut self, now: Now) -> Result<RequestId, Error> {
-        let request = self.core.requests.open(&mut self.core.ids)?;
+        let request = self.core.requests.open(&mut self.core.ids, false)?;
         let error = Error::from(Code::NotInitialized);
         let nodes: Vec<NodeIndex> = self.nodes.keys().copied().collect();
         for index in nodes {

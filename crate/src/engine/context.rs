@@ -83,9 +83,9 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// A new request.
-    pub fn open(&mut self, ids: &mut Ids) -> Result<RequestId, Error> {
-        if self.pending.len() >= limits::REQUESTS {
+    /// A new request. One that is answered at once is not bounded: it frees what others hold.
+    pub fn open(&mut self, ids: &mut Ids, waits: bool) -> Result<RequestId, Error> {
+        if waits && self.pending.len() >= limits::REQUESTS {
             return Err(Error::new(Code::OutOfMemory)
                 .detail(format!("{} calls are under way", limits::REQUESTS)));
         }

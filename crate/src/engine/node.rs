@@ -95,6 +95,8 @@ pub(super) struct Node {
     pub(super) addresses: Vec<NodeAddress>,
     pub(super) saving: Option<StorageId>,
     pub(super) dirty: bool,
+    /// The last save failed: tried again when the app connects again.
+    pub(super) save_failed: bool,
     pub(super) trouble: Option<Error>,
 }
 
@@ -134,6 +136,7 @@ impl Node {
             addresses: Vec::new(),
             saving: None,
             dirty: false,
+            save_failed: false,
             trouble: None,
         };
         node.status = node.current_status();
@@ -317,13 +320,15 @@ impl Node {
 
     pub(super) fn saved(&mut self, cx: &mut Context<'_>, result: Result<(), StorageFault>) {
         self.saving = None;
+        self.save_failed = result.is_err();
         if result.is_err() {
+            self.dirty = true;
             self.fail_connects(cx, &Code::StorageFull.into());
         }
     }
 
     pub(super) fn save(&mut self, cx: &mut Context<'_>) {
-        if !self.dirty || self.saving.is_some() {
+        if !self.dirty || self.saving.is_some() || self.save_failed {
             return;
         }
         self.dirty = false;
@@ -390,7 +395,8 @@ impl Node {
     pub(super) fn mail(&mut self, cx: &mut Context<'_>, mail: Mail) {
         match mail {
             Mail::Ready => {
-                self.graph.address = self.mailbox.address(cx, self.graph.own.session.body.key);
+                let address = self.mailbox.address(cx, self.graph.own.session.body.key);
+                self.graph.reached_at(cx, address);
                 self.graph.ice_servers = self.ice_servers.clone();
                 self.graph
                     .ice_servers
@@ -406,7 +412,7 @@ impl Node {
                 self.begin(cx);
             }
             Mail::Lost => {
-                self.graph.address = None;
+                self.graph.reached_at(cx, None);
                 self.reachable = false;
                 self.discovery.lost();
             }

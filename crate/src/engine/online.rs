@@ -32,6 +32,7 @@ impl Node {
             cx.answer(request, Err(error));
             return;
         }
+        self.save_failed = false;
         self.connects.push(request);
         self.timers
             .arm(Timer::Connect(request), cx.now.monotonic + timeout_ms);
@@ -83,7 +84,9 @@ impl Node {
         self.was_usable = false;
         self.reachable = false;
         self.graph.shut_down(cx, code);
-        self.graph.address = None;
+        self.flush_signals(cx);
+        self.graph.signals.clear();
+        self.graph.reached_at(cx, None);
         self.mailbox.stop(cx);
         self.discovery.stop();
         self.timers.disarm(&Timer::Begin);
@@ -162,7 +165,13 @@ impl Node {
 
     /// Why a newcomer need not wait any longer: everybody who was found has said a final no.
     pub(super) fn hopeless(&self, cx: &Context<'_>) -> Option<Error> {
-        let trouble = self.trouble.as_ref().or(self.discovery.trouble.as_ref())?;
+        // What a stranger can write at the door ends nobody's search; a wrong clock does.
+        let found = self
+            .discovery
+            .trouble
+            .as_ref()
+            .filter(|t| t.code == Code::ClockSkew);
+        let trouble = self.trouble.as_ref().or(found)?;
         let waiting =
             self.graph.newcomer && self.mailbox.is_ready() && self.graph.link_count() == 0;
         (waiting && is_final(trouble.code) && !self.graph.is_trying(cx.now.monotonic))

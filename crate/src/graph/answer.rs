@@ -1,19 +1,20 @@
 //! Link set-up, answering: who knocks, whether it may, and message 2.
 
 use super::handshake::session_bytes;
-use super::link::{Answering, Link, Remote, Stage};
+use super::link::{Answering, Caller, Link, Remote, Stage};
 use super::security::Security;
 use super::session::Session;
 use super::{Graph, News};
 use crate::crypto::noise::{self, Keys, Terms};
 use crate::engine::context::Context;
 use crate::engine::effect::{Effect, Role};
+use crate::engine::event::{ConnectionChange, ConnectionStatus, Event};
 use crate::error::{Code, Error};
 use crate::limits;
-use crate::names::{Attempt, LinkId, NodeAddress, NodeId, SessionKey, Tag};
+use crate::names::{Attempt, LinkId, NodeAddress, NodeId, PeerId, SessionKey, Tag};
 use crate::wire::codec::{Bytes, List, Wire as _};
 use crate::wire::description::Description;
-use crate::wire::link::{ByeReason, Hello, Proof, Purpose, Reply, Signal, SignalBody, Summary};
+use crate::wire::link::{Hello, Proof, Purpose, Reply, Signal, SignalBody, Summary};
 
 /// Somebody's message 1.
 pub struct Knock<'a> {
@@ -37,6 +38,14 @@ impl Graph {
         url: &str,
         knock: &Knock<'_>,
     ) {
+        let half_open = self
+            .links
+            .values()
+            .filter(|l| !l.initiator && !l.is_open())
+            .count();
+        if half_open >= limits::HALF_OPEN_LINKS {
+            return;
+        }
         let Some(attempt) = knock.noise.first_chunk::<8>().copied() else {
             return;
         };
@@ -122,18 +131,20 @@ impl Graph {
 
     /// Makes room for a link to `node`, or says why there is none. When both ends dial at once the
     /// attempt of the lower node wins: node ids are proved by the handshake, tags are only the
-    /// server's word.
+    /// server's word. A link that is open stays until the new one has proved itself too: message 1
+    /// may be an old one that a server has kept.
     fn make_room(
         &mut self,
         cx: &mut Context<'_>,
         node: NodeId,
         purpose: Purpose,
     ) -> Result<(), Error> {
-        let ours: Vec<(LinkId, bool)> = self
+        let linked = self.links.values().any(|link| link.remote.node == node);
+        let dialed: Vec<LinkId> = self
             .links
             .values()
-            .filter(|link| link.remote.node == node)
-            .map(|link| (link.id, link.is_open()))
+            .filter(|link| link.remote.node == node && link.initiator && !link.is_open())
+            .map(|link| link.id)
             .collect();
         // An attempt whose message 1 has not left yet yields to one that has arrived.
         let glare = self
@@ -143,12 +154,7 @@ impl Graph {
         if glare && self.own.node < node {
             return Err(Error::new(Code::AlreadyExists).detail("both sides dialed at once"));
         }
-        if ours.is_empty() {
-            let half_open = self
-                .links
-                .values()
-                .filter(|l| !l.initiator && !l.is_open())
-                .count();
+        if !linked {
             let neighbors = self
                 .links
                 .values()
@@ -158,22 +164,14 @@ impl Graph {
                 Purpose::Direct => self.links.len() >= limits::PEER_CONNECTIONS,
                 _ => neighbors >= limits::NEIGHBORS,
             };
-            if half_open >= limits::HALF_OPEN_LINKS || full {
+            if full {
                 return Err(Error::new(Code::ConnectionRefused).detail("the node is full"));
             }
         }
-        for (id, open) in ours {
-            if open {
-                let error = Error::new(Code::ConnectionFailed).detail("a newer link replaced it");
-                self.close_link(cx, id, ByeReason::Replaced, &error);
-            } else {
-                self.superseded.extend(
-                    self.links
-                        .get(&id)
-                        .and_then(|link| link.caller.map(|caller| (node, caller))),
-                );
-                self.drop_quietly(cx, id);
-            }
+        for id in dialed {
+            let caller = self.links.get(&id).and_then(|link| link.caller);
+            self.superseded.extend(caller.map(|caller| (node, caller)));
+            self.drop_quietly(cx, id);
         }
         Ok(())
     }
@@ -255,8 +253,7 @@ impl Graph {
         link.initiator = false;
         link.with_driver = true;
         link.attempt = attempt;
-        if let Some(at) = self.superseded.iter().position(|(of, _)| *of == node) {
-            let (_, caller) = self.superseded.remove(at);
+        if let Some(caller) = self.superseded_caller(cx, node, link.remote.peer()) {
             link.connection = Some(caller.connection);
             link.caller = Some(caller);
         }
@@ -273,6 +270,37 @@ impl Graph {
         self.links.insert(id, link);
         self.attempts.insert(attempt, id);
         self.expect(cx.now, id, limits::ANSWER_TIMEOUT_MS);
+    }
+
+    /// The call whose own attempt gave way to this one, if this is whom it asked for.
+    fn superseded_caller(
+        &mut self,
+        cx: &mut Context<'_>,
+        node: NodeId,
+        peer: Option<PeerId>,
+    ) -> Option<Caller> {
+        let at = self.superseded.iter().position(|(of, _)| *of == node)?;
+        let (_, caller) = self.superseded.remove(at);
+        if caller.peer.is_none_or(|wanted| Some(wanted) == peer) {
+            return Some(caller);
+        }
+        let error = Error::new(Code::ConnectionNotAuthenticated).detail("somebody else answered");
+        let change = ConnectionChange {
+            status: ConnectionStatus::Failed,
+            connection: caller.connection,
+            node_id: Some(node),
+            peer,
+            next: None,
+            reason: Some(error.clone()),
+            incoming: false,
+            label: String::new(),
+        };
+        cx.event(Event::NeighborConnection {
+            node: cx.node,
+            change: Box::new(change),
+        });
+        cx.answer(caller.request, Err(error));
+        None
     }
 
     /// Sends message 2 with our description.

@@ -39,6 +39,7 @@ pub struct Direct {
     /// Its messages.
     pub flow: Flow,
     node: NodeId,
+    /// The identity at the far side; before it is known, the one that the app asked for.
     peer: Option<PeerId>,
     label: String,
     incoming: bool,
@@ -100,6 +101,10 @@ impl Graph {
                     Purpose::Direct
                 };
                 let link = self.dial(cx, security, address, session, purpose, None);
+                if !self.links.contains_key(&link) {
+                    return Err(Error::new(Code::GroupNotReady)
+                        .detail("this node is not a member yet: connect first"));
+                }
                 (link, false, peer)
             }
         };
@@ -191,8 +196,14 @@ impl Graph {
         let Some(link) = direct.link.and_then(|link| self.links.get_mut(&link)) else {
             return;
         };
+        let peer = link.remote.peer();
+        if direct.peer.is_some() && direct.peer != peer {
+            let error =
+                Error::new(Code::ConnectionNotAuthenticated).detail("somebody else answered");
+            return self.end_direct(cx, connection, Some(error));
+        }
         direct.progress = Progress::Asked;
-        direct.peer = link.remote.peer();
+        direct.peer = peer;
         let label = Text::new(direct.label.clone()).unwrap_or_default();
         link.send(
             cx,

@@ -47,7 +47,7 @@ pub struct Answering {
     pub responder: Responder,
     /// What the initiator gets.
     pub grant: Vec<u8>,
-    /// The prologue named our session, so it holds.
+    /// Names the attempt in our answer.
     pub attempt: Attempt,
 }
 
@@ -136,6 +136,8 @@ pub struct Link {
     pub path: Path,
     /// Wall time when it opened.
     pub opened_at: Millis,
+    /// Monotonic time when it opened.
+    pub opened: Option<Millis>,
     /// Our Confirm, kept until it was heard.
     pub confirm: Option<Frame>,
     next_out: u64,
@@ -179,6 +181,7 @@ impl Link {
             rtt_ms: None,
             path: Path::Direct,
             opened_at: 0,
+            opened: None,
             confirm: None,
             next_out: 0,
             next_in: 0,

@@ -121,6 +121,7 @@ pub struct Mailbox {
     current: usize,
     state: State,
     tries: u32,
+    ready_at: Option<Millis>,
     challenge: [u8; 32],
     offset_ms: Option<i64>,
     away_ms: Option<Millis>,
@@ -143,6 +144,7 @@ impl Mailbox {
             current: 0,
             state: State::Idle,
             tries: 0,
+            ready_at: None,
             challenge: [0; 32],
             offset_ms: None,
             away_ms: None,
@@ -173,12 +175,6 @@ impl Mailbox {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         matches!(self.state, State::Ready(_))
-    }
-
-    /// Whether it was started.
-    #[must_use]
-    pub fn is_started(&self) -> bool {
-        !matches!(self.state, State::Idle) || self.timers.next().is_some()
     }
 
     /// Whether a socket is this mailbox's.
@@ -341,11 +337,18 @@ impl Mailbox {
         let was_ready = self.is_ready();
         self.state = State::Idle;
         self.timers.disarm(&Timer::Welcome);
-        if was_ready {
+        let lived = self
+            .ready_at
+            .take()
+            .map(|at| cx.now.monotonic.saturating_sub(at));
+        if lived.is_some_and(|lived| lived >= limits::RECONNECT_MAX_MS) {
             self.tries = 0;
-            self.mail.push_back(Mail::Lost);
         } else {
             self.tries += 1;
+        }
+        if was_ready {
+            self.mail.push_back(Mail::Lost);
+        } else {
             self.current = (self.current + 1) % self.servers.len().max(1);
         }
         let round = self.tries / u32::try_from(self.servers.len().max(1)).unwrap_or(1);
@@ -369,7 +372,7 @@ impl Mailbox {
                 ..
             } if matches!(self.state, State::Greeting(_)) => {
                 self.state = State::Ready(socket);
-                self.tries = 0;
+                self.ready_at = Some(cx.now.monotonic);
                 self.timers.disarm(&Timer::Welcome);
                 self.challenge = challenge;
                 let server = i64::try_from(time_ms).unwrap_or(i64::MAX);
@@ -392,7 +395,15 @@ impl Mailbox {
                 self.away_ms = Some(Millis::from(delay_ms).min(limits::RECONNECT_MAX_MS));
             }
             ServerMessage::Error {
-                reason: ErrorReason::Malformed | ErrorReason::Version | ErrorReason::Full,
+                reason: ErrorReason::Full,
+                retry_after_ms,
+            } if !self.is_ready() => {
+                self.away_ms = Some(Millis::from(retry_after_ms).max(limits::RECONNECT_MIN_MS));
+                cx.effect(Effect::CloseSocket { socket });
+                self.lost(cx);
+            }
+            ServerMessage::Error {
+                reason: ErrorReason::Malformed | ErrorReason::Version,
                 ..
             } => {
                 cx.effect(Effect::CloseSocket { socket });

@@ -10,10 +10,10 @@ use crate::engine::effect::Effect;
 use crate::engine::event::{ConnectionChange, ConnectionStatus, Event};
 use crate::error::{Code, Error, Stage as Reached};
 use crate::limits;
-use crate::names::{Attempt, LinkId};
+use crate::names::{Attempt, LinkId, NodeId};
 use crate::wire::codec::{Bytes, List, Wire as _};
 use crate::wire::description::Line;
-use crate::wire::link::{Frame, Purpose, Signal, SignalBody, Trickle};
+use crate::wire::link::{ByeReason, Frame, Purpose, Signal, SignalBody, Trickle};
 
 /// Signals that came before message 2, at most.
 const EARLY_SIGNALS: usize = 32;
@@ -163,12 +163,27 @@ impl Graph {
         link.send_confirm(cx);
         link.stage = Stage::Open;
         link.opened_at = cx.now.wall;
+        link.opened = Some(cx.now.monotonic);
         self.timers.disarm(&Timer::Link(id));
         self.timers.arm(
             Timer::Confirm(id),
             cx.now.monotonic + limits::CONFIRM_REPEAT_MS,
         );
         self.link_is_open(cx, security, id);
+    }
+
+    /// Closes whatever else there is to a node whose new link has proved itself.
+    fn replace_links(&mut self, cx: &mut Context<'_>, node: NodeId, by: LinkId) {
+        let old: Vec<LinkId> = self
+            .links
+            .values()
+            .filter(|link| link.remote.node == node && link.id != by)
+            .map(|link| link.id)
+            .collect();
+        for id in old {
+            let error = Error::new(Code::ConnectionFailed).detail("a newer link replaced it");
+            self.close_link(cx, id, ByeReason::Replaced, &error);
+        }
     }
 
     /// Everything that waited for a link goes on.
@@ -222,6 +237,7 @@ impl Graph {
             }
         }
         self.overlay.linked(node);
+        self.replace_links(cx, node, id);
         self.open_waiting_directs(cx, id);
     }
 }

@@ -87,7 +87,7 @@ impl Overlay {
             return;
         };
         known.failures += 1;
-        if is_final(code) {
+        if is_final(code) || code == Code::NotAuthorized {
             known.next_dial = cx.now.monotonic + limits::REDIAL_MAX_MS;
             return;
         }
@@ -121,15 +121,21 @@ impl Graph {
         }
         let now = cx.now.monotonic;
         match self.overlay.known.get_mut(&node) {
+            // What nobody has vouched for does not move somebody who was vouched for.
+            Some(known) if session.is_none() && known.session.is_some() => {}
             Some(known) => {
+                let peer = |session: &Option<Session>| session.as_ref().map(|s| s.body.peer);
+                let disputed = known.session.is_some() && peer(&known.session) != peer(&session);
                 known.address = address;
                 known.learned = now;
-                if session.is_some() {
-                    known.session = session;
-                }
+                // Two identities claim one key: whoever holds it will prove itself in message 2.
+                known.session = session.filter(|_| !disputed);
             }
             None => {
                 if self.overlay.known.len() >= limits::KNOWN_NODES {
+                    if session.is_none() {
+                        return;
+                    }
                     let oldest = self
                         .overlay
                         .known
@@ -228,7 +234,10 @@ impl Graph {
         let (neighbors, room) = self.room();
         // A newcomer asks one member after the other, so that one use admits it.
         let knocking = self.newcomer && !self.links.is_empty();
-        let more = neighbors < room && self.links.len() < limits::PEER_CONNECTIONS && !knocking;
+        let more = neighbors < room
+            && self.links.len() < limits::PEER_CONNECTIONS
+            && !knocking
+            && self.address.is_some();
         self.overlay
             .known
             .iter()

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::Group;
 use super::credential::Credentials;
-use crate::crypto::Crypto;
+use crate::crypto::{Crypto, signed_bytes};
 use crate::engine::context::Context;
 use crate::error::{Code, Error};
 use crate::graph::Graph;
@@ -32,6 +32,8 @@ wire_struct! {
         pub session: Session,
         /// Why it may be here, where that fits; else it is shown in the handshake.
         pub proof: Option<Credentials>,
+        /// By the session's identity, over topic, tag and session: nobody else stands for it.
+        pub signature: [u8; 64],
     }
 }
 
@@ -42,6 +44,7 @@ const PADDED: [usize; 3] = [256, 512, limits::ANNOUNCEMENT_BYTES];
 const NONCE_BYTES: usize = 12;
 const TAG_BYTES: usize = 16;
 const DAY_MS: Millis = 86_400_000;
+const HOUR_MS: Millis = 3_600_000;
 
 /// What discovery is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -67,6 +70,8 @@ struct Place {
     announce: [u8; 32],
     door: bool,
     joined: bool,
+    /// The hour for which the door is left to others.
+    off_duty: Option<Millis>,
 }
 
 /// A group's discovery at one rendezvous server.
@@ -199,15 +204,19 @@ impl Discovery {
 
     /// In a large group only some stay at the door, others each hour.
     fn keep_door(&mut self, cx: &Context<'_>, graph: &Graph, topic: Topic, crowded: u64) {
-        let hour = (cx.now.wall / 3_600_000).to_le_bytes();
-        let hash = cx.crypto.hash(&[b"door", &graph.own.node.0, &hour]);
+        let hour = cx.now.wall / HOUR_MS;
+        let hash = cx
+            .crypto
+            .hash(&[b"door", &graph.own.node.0, &hour.to_le_bytes()]);
         let draw = u64::from_le_bytes(crate::crypto::head(&hash));
         let full_mesh = limits::FULL_MESH_NODES as u64;
-        if crowded > full_mesh && draw.checked_rem(crowded).unwrap_or(0) >= DOORKEEPERS {
+        if crowded > full_mesh
+            && draw.checked_rem(crowded).unwrap_or(0) >= DOORKEEPERS
+            && let Some(place) = self.places.get_mut(&topic)
+        {
             // Not refreshed, it lapses at the server.
-            if let Some(place) = self.places.get_mut(&topic) {
-                place.joined = false;
-            }
+            place.joined = false;
+            place.off_duty = Some(hour);
         }
     }
 
@@ -242,6 +251,7 @@ impl Discovery {
                         announce,
                         door,
                         joined: false,
+                        off_duty: None,
                     },
                 );
             }
@@ -255,8 +265,9 @@ impl Discovery {
         for (topic, place) in &mut places {
             if let Some(known) = self.places.get(topic) {
                 place.joined = known.joined;
+                place.off_duty = known.off_duty;
             }
-            if place.joined {
+            if place.joined || place.off_duty == Some(cx.now.wall / HOUR_MS) {
                 continue;
             }
             let tag = mailbox.tag(cx);
@@ -342,6 +353,13 @@ impl Discovery {
             if standing.session.node(cx.crypto) == graph.own.node {
                 continue;
             }
+            let signed = standing_bytes(group, topic, entry.tag, &standing.session);
+            if !cx
+                .crypto
+                .verify(&standing.session.body.peer.0, &signed, &standing.signature)
+            {
+                continue;
+            }
             self.found = true;
             let clock = group.clock(cx.now);
             let verified = standing
@@ -370,6 +388,13 @@ fn bound_to(topic: Topic, tag: Tag) -> Vec<u8> {
     [topic.0.as_slice(), &tag.0].concat()
 }
 
+/// What whoever stands somewhere signs.
+fn standing_bytes(group: &Group, topic: Topic, tag: Tag, session: &Session) -> Vec<u8> {
+    let mut body = bound_to(topic, tag);
+    session.body.key.encode(&mut body);
+    signed_bytes("standing", &group.state.group.0, &body)
+}
+
 fn announce(
     cx: &mut Context<'_>,
     group: &Group,
@@ -379,16 +404,21 @@ fn announce(
     place: &Place,
 ) -> Option<Announcement> {
     let session = graph.own.session.clone();
+    let signed = standing_bytes(group, topic, tag, &session);
+    let signature = cx.crypto.sign(&group.identity.seed, &signed);
     let room = limits::ANNOUNCEMENT_BYTES - NONCE_BYTES - TAG_BYTES - 2;
-    let full = Standing {
+    let proof = Some(group.state.proof.clone());
+    let mut body = Standing {
         session: session.clone(),
-        proof: Some(group.state.proof.clone()),
-    };
-    let mut body = full.to_bytes();
+        proof,
+        signature,
+    }
+    .to_bytes();
     if body.len() > room {
         body = Standing {
             session,
             proof: None,
+            signature,
         }
         .to_bytes();
     }

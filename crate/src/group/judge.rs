@@ -38,6 +38,8 @@ pub struct CameWith {
     pub invitation: [u8; 32],
     /// How many it lets in.
     pub max_uses: u32,
+    /// From when it lets somebody in.
+    pub begin: Seconds,
     /// Until when it lets somebody in.
     pub usable_until: Seconds,
     /// Hash of the membership that awaits or has its admission.
@@ -56,6 +58,13 @@ enum Why {
     Fault(Error),
     /// Because somebody it rests on is none.
     Needs(PeerId),
+}
+
+/// Who came in with one invitation.
+#[derive(Default)]
+struct Uses {
+    max: u32,
+    admitted: Vec<(Seconds, [u8; 32], PeerId)>,
 }
 
 /// Judges a set of credentials.
@@ -140,22 +149,34 @@ impl<'a> Judge<'a> {
                 break;
             }
         }
-        let mut uses: BTreeMap<[u8; 32], (u32, Vec<(Seconds, [u8; 32], PeerId)>)> = BTreeMap::new();
-        for (peer, member) in &self.members {
-            if let Some(came_with) = &member.came_with
-                && let Some((at, hash)) = came_with.admission
-            {
-                let entry = uses.entry(came_with.invitation);
-                let (_, admitted) = entry.or_insert((came_with.max_uses, Vec::new()));
-                admitted.push((at, hash, *peer));
-            }
+        let mut uses: BTreeMap<[u8; 32], Uses> = BTreeMap::new();
+        let invited: Vec<(PeerId, CameWith)> = self
+            .members
+            .iter()
+            .filter_map(|(peer, m)| Some((*peer, m.came_with?)))
+            .collect();
+        for (peer, came_with) in invited {
+            // Counted by the earliest of all, whichever the membership was found to rest on.
+            let all = self
+                .admissions
+                .get(&came_with.membership)
+                .cloned()
+                .unwrap_or_default();
+            let earliest = all
+                .into_iter()
+                .filter_map(|at| self.admission(at, &came_with, verified).ok())
+                .map(|(time, hash, _)| (time, hash, peer))
+                .min();
+            let uses = uses.entry(came_with.invitation).or_default();
+            uses.max = came_with.max_uses;
+            uses.admitted.extend(earliest);
         }
         let before = self.outnumbered.len();
-        for (max_uses, mut admitted) in uses.into_values() {
-            admitted.sort_unstable();
-            let late = admitted.into_iter().skip(max_uses as usize);
+        for mut uses in uses.into_values() {
+            uses.admitted.sort_unstable();
+            let late = uses.admitted.into_iter().skip(uses.max as usize);
             self.outnumbered
-                .extend(late.map(|(_, _, peer)| (peer, max_uses)));
+                .extend(late.map(|(_, _, peer)| (peer, uses.max)));
         }
         self.outnumbered.len() > before
     }
@@ -366,21 +387,23 @@ impl<'a> Judge<'a> {
         let mut came_with = CameWith {
             invitation,
             max_uses,
+            begin: from,
             usable_until,
             membership: hash,
             admission: None,
         };
         let mut why = Why::Fault(untrusted("no member has admitted it"));
+        let mut earliest: Option<(Seconds, [u8; 32], BTreeSet<usize>)> = None;
         for admission in self.admissions.get(&hash).cloned().unwrap_or_default() {
-            match self.admission(admission, &came_with, from, verified) {
-                Ok((found, support)) => {
-                    parent.support.extend(support);
-                    if came_with.admission.is_none_or(|earlier| found < earlier) {
-                        came_with.admission = Some(found);
-                    }
-                }
+            match self.admission(admission, &came_with, verified) {
+                Ok(found) => earliest = Some(earliest.map_or(found.clone(), |e| e.min(found))),
                 Err(found) => why = found,
             }
+        }
+        // One admission is enough to rest on: more would only make proofs longer.
+        if let Some((time, hash, support)) = earliest {
+            came_with.admission = Some((time, hash));
+            parent.support.extend(support);
         }
         if came_with.admission.is_none() && !at_door {
             return Err(why);
@@ -399,14 +422,12 @@ impl<'a> Judge<'a> {
     }
 
     /// An admission that holds: its time and hash, and what it rests on.
-    #[allow(clippy::type_complexity)] // The pair is taken apart where it is made.
     fn admission(
         &mut self,
         at: usize,
         came_with: &CameWith,
-        begin: Seconds,
         verified: &mut Verified,
-    ) -> Result<((Seconds, [u8; 32]), BTreeSet<usize>), Why> {
+    ) -> Result<(Seconds, [u8; 32], BTreeSet<usize>), Why> {
         let fault = |why| Err(Why::Fault(untrusted(why)));
         let Some(credential) = self.credentials.get(at).copied() else {
             return fault("not an admission");
@@ -420,7 +441,7 @@ impl<'a> Judge<'a> {
         if time > came_with.usable_until {
             return fault("it was admitted after the invitation had ended");
         }
-        if time < begin || time.0 > self.clock.wall_s + CLOCK_GRACE_S {
+        if time < came_with.begin || time.0 > self.clock.wall_s + CLOCK_GRACE_S {
             return fault("it was admitted before the invitation was made, or in the future");
         }
         let Some(admitter) = self.members.get(&PeerId(issuer)).cloned() else {
@@ -433,7 +454,8 @@ impl<'a> Judge<'a> {
         let mut support = admitter.support;
         support.insert(at);
         Ok((
-            (time, self.hashes.get(at).copied().unwrap_or_default()),
+            time,
+            self.hashes.get(at).copied().unwrap_or_default(),
             support,
         ))
     }

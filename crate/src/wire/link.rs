@@ -69,6 +69,17 @@ small_enum! {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Signal(pub SignalBody);
 
+impl Signal {
+    /// The attempt that it begins, if it is a first message.
+    #[must_use]
+    pub fn initiates(&self) -> Option<Attempt> {
+        match &self.0 {
+            SignalBody::Initiate { noise, .. } => noise.first_chunk().copied().map(Attempt),
+            _ => None,
+        }
+    }
+}
+
 impl Wire for Signal {
     fn encode(&self, out: &mut Vec<u8>) {
         out.push(LINK_VERSION);
