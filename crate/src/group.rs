@@ -530,7 +530,9 @@ impl Group {
         }
         let body = Body::Admission {
             membership: came_with.membership,
-            at: Seconds(clock.wall_s.min(came_with.usable_until.0)),
+            at: Seconds(clock.wall_s)
+                .max(came_with.begin)
+                .min(came_with.usable_until),
             issuer: self.state.peer.0,
         };
         Ok(Credential::sign(
