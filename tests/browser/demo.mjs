@@ -152,11 +152,12 @@ export class Person {
     await this.click('.invited button.primary');
   }
 
-  /** A link out of the share panel that lets in that many people. */
+  /** A link out of the share panel: one, 5, 20 or 100 may use it. */
   async link(uses = 20) {
     await this.click('.invite');
     const select = await this.find('[name="uses"]');
-    await select.select(String(uses));
+    const chosen = await select.select(String(uses));
+    assert.deepEqual(chosen, [String(uses)]);
     const field = await this.find('.share .link');
     const isFilled = () => field.evaluate(({ value }) => value.includes('#pg-invite:'));
     const limit = Date.now() + WITHIN_MS;

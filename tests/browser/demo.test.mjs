@@ -161,6 +161,62 @@ describe('the chat', { timeout: 400_000 }, () => {
     await browser.close();
   });
 
+  test('three people: words reach all, and who goes is gone', LIMIT, async () => {
+    const browser = await (await stage.browser('chromium')).createBrowserContext();
+    const window = await Window.open(browser, stage.origin, { width: 1600, height: 800 });
+    const ada = window.person();
+    await ada.create('Ada', 'Three');
+    const link = await ada.link(5);
+    const people = [ada];
+    for (const [id, name] of [
+      ['guest-1', 'Bo'],
+      ['guest-2', 'Cleo'],
+    ]) {
+      await ada.click('.invite');
+      await ada.click('.share > button:last-child');
+      await window.person(id).comeIn(name);
+      people.push(window.person(id));
+    }
+    const cleo = people[2];
+    for (const one of people) await one.reads('.status', 'Online with 2 others');
+    await cleo.say('Three is company.');
+    for (const one of people) await one.reads('.log .words', 'Three is company.');
+    await shoot(window, '11-three');
+    await window.resize({ width: 1600, height: 800 });
+
+    await cleo.click('.head [aria-label="Close the group"]');
+    await ada.reads('.log .note', 'Cleo left.');
+    await cleo.reads('.groups', 'Three');
+    await cleo.click('.groups .plain');
+    await cleo.reads('.groups', 'Really forget?');
+    await cleo.click('.groups .plain');
+    assert.ok(
+      await until(
+        window.page,
+        5000,
+        () => !document.querySelector('[data-person="guest-2"] .groups li'),
+      ),
+    );
+    await cleo.click('.leave');
+    assert.ok(
+      await until(window.page, 5000, () => !document.querySelector('[data-person="guest-2"]')),
+    );
+
+    // A link that came with words around it, pasted by somebody new.
+    const other = await (await stage.browser('chromium')).createBrowserContext();
+    const elsewhere = await Window.open(other, stage.origin);
+    const dan = elsewhere.person();
+    await dan.fill('link', `Come: ${link.replace('pg-invite:', 'pg-invite%3A')} !`);
+    await dan.fill('name', 'Dan');
+    await dan.click('form.quiet button');
+    await dan.reads('.invited h1', 'Three');
+    await dan.click('.invited button.primary');
+    await dan.reads('.status', 'Online with 2 others');
+    window.isQuiet();
+    elsewhere.isQuiet();
+    await Promise.all([browser.close(), other.close()]);
+  });
+
   test('the keyboard is enough, and the focus is seen', LIMIT, async () => {
     const browser = await (await stage.browser('chromium')).createBrowserContext();
     const window = await Window.open(browser, stage.origin);

@@ -10,6 +10,7 @@ import {
   type PeerId,
 } from 'peer-group';
 import { Conversation, type Line } from './conversation.js';
+import { linkWith } from './link.js';
 import { type KnownGroup, lines, type Person, remember, saveLines, storageOf } from './memory.js';
 import { HELLO, hello, readHello, readText, TEXT } from './messages.js';
 import { shortName } from './names.js';
@@ -155,7 +156,7 @@ export class Chat {
   /** A link that lets up to `maxUses` people in; in a group of others, the one that was come with. */
   async link(maxUses = LINK_USES): Promise<string> {
     const invitation = this.invitation ?? (await this.group.createInvitation({ maxUses }));
-    return `${location.origin}${location.pathname}#${invitation}`;
+    return linkWith(invitation);
   }
 
   /** Says it to every neighbor, each over its own connection. */

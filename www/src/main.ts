@@ -13,7 +13,7 @@ let front: Pane | undefined;
 
 /** The invitation in the address, which does not stay there: not in history, not over a shoulder. */
 function takeInvitation(): string | undefined {
-  const text = decodeURIComponent(location.hash.slice(1));
+  const text = location.hash.slice(1);
   if (text === '') return undefined;
   history.replaceState(history.state, '', location.pathname + location.search);
   return text;
@@ -64,6 +64,7 @@ function bringToFront(pane: Pane): void {
 
 function showPeople(): void {
   document.body.classList.toggle('several', panes.length > 1);
+  document.body.classList.toggle('full', panes.length >= PEOPLE_AT_MOST);
   if (tabs) {
     tabs.hidden = panes.length < 2;
     tabs.replaceChildren(...panes.map(personButton));

@@ -3,6 +3,7 @@
 import { type InvitationInfo, init, PeerGroup } from 'peer-group';
 import { Chat } from './chat.js';
 import { el } from './dom.js';
+import { invitationIn } from './link.js';
 import {
   forget,
   type KnownGroup,
@@ -83,7 +84,7 @@ export class Pane {
 
   /** Takes a link or the text of an invitation. */
   async invited(text: string): Promise<void> {
-    const invitation = text.slice(text.indexOf('#') + 1).trim();
+    const invitation = invitationIn(text);
     let info: InvitationInfo;
     try {
       await ready();

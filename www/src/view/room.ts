@@ -86,7 +86,7 @@ export class Room {
       ),
       el(
         'button',
-        { type: 'button', class: 'plain', onclick: actions.someoneElse },
+        { type: 'button', class: 'plain someone', onclick: actions.someoneElse },
         'Join as someone else in this window',
       ),
       el(

@@ -116,7 +116,7 @@ export class Share {
       ),
       el(
         'button',
-        { type: 'button', onclick: someoneElse },
+        { type: 'button', class: 'someone', onclick: someoneElse },
         icon('person'),
         'Join as someone else in this window',
       ),
