@@ -324,6 +324,8 @@ impl Mailbox {
     }
 
     fn open(&mut self, cx: &mut Context<'_>) {
+        // A call of the app may have come before the next try was due.
+        self.timers.disarm(&Timer::Retry);
         let socket = cx.ids.socket();
         let url = format!("{}{PATH}", self.base());
         self.state = State::Opening(socket);

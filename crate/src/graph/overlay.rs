@@ -157,11 +157,10 @@ impl Graph {
         self.plan(cx);
     }
 
-    /// Whether there is room for one more neighbor. A link for direct connections only would keep
-    /// its node from becoming one.
+    /// Whether one more neighbor may be taken on, wanted or not: a link for direct connections only
+    /// would keep its node from becoming a neighbor when it is wanted.
     pub(super) fn has_room(&self) -> bool {
-        let (neighbors, room) = self.room();
-        neighbors < room
+        self.room().0 < limits::NEIGHBORS
     }
 
     /// Whether a dial is under way or will be soon.
