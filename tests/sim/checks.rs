@@ -487,7 +487,7 @@ impl World {
     pub fn check_requests(&mut self) {
         for machine in 0..self.machines.len() {
             let of = &self.machines[machine];
-            if of.backlog.is_some() {
+            if of.backlog.is_some() || of.engine.is_none() {
                 continue;
             }
             let late = of.model.requests.iter().find(|(_, (since, limit))| {

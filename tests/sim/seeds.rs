@@ -1,4 +1,40 @@
 //! Seeds that once failed, kept for ever, each with a word on what it showed.
 
 /// Seed, whether with the real primitives, and what it showed.
-pub(crate) const KEPT: &[(u64, bool, &str)] = &[];
+pub(crate) const KEPT: &[(u64, bool, &str)] = &[
+    (
+        5,
+        false,
+        "announced nodes of before kept a mesh of eight from closing",
+    ),
+    (
+        9,
+        false,
+        "a session signed with a clock ahead was refused for ever",
+    ),
+    (
+        53,
+        false,
+        "a page frozen past its announcement's life never stood again",
+    ),
+    (
+        55,
+        false,
+        "a link for direct connections kept its node from becoming a neighbor",
+    ),
+    (
+        187,
+        false,
+        "a membership that did not hold at Welcome was never looked at again",
+    ),
+    (
+        269,
+        false,
+        "the same as 55, when the far side had all the neighbors it wanted",
+    ),
+    (
+        925,
+        false,
+        "a second connect() while a try was due opened a second socket",
+    ),
+];
