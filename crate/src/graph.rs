@@ -339,7 +339,7 @@ impl Graph {
         for direct in directs {
             self.end_direct(cx, direct, Some(Error::new(code)));
         }
-        self.overlay = Overlay::default();
+        self.overlay.forget_all();
         self.timers = Timers::default();
         self.asks.clear();
         self.superseded.clear();

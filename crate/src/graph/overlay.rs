@@ -56,6 +56,12 @@ impl Overlay {
         self.known.remove(&node);
     }
 
+    /// Forgets every node, but not when the last dial was: going off and on again is no way to dial
+    /// faster.
+    pub fn forget_all(&mut self) {
+        self.known.clear();
+    }
+
     /// Forgets the node that was reached under a tag.
     pub fn forget_tag(&mut self, tag: Tag) {
         self.known

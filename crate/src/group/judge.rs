@@ -96,7 +96,7 @@ impl<'a> Judge<'a> {
             crypto,
             group,
             clock: *clock,
-            credentials: credentials.into_iter().collect(),
+            credentials: Vec::new(),
             hashes: Vec::new(),
             memberships: Vec::new(),
             delegations: BTreeMap::new(),
@@ -105,6 +105,12 @@ impl<'a> Judge<'a> {
             members: BTreeMap::new(),
             outnumbered: BTreeMap::new(),
         };
+        // The same one may be stored and shown: twice in a proof, it would be four times in the next.
+        let mut seen = BTreeSet::new();
+        judge.credentials = credentials
+            .into_iter()
+            .filter(|credential| seen.insert(credential.id(crypto)))
+            .collect();
         judge.index();
         // Whoever comes after an invitation's last use is out, and so is everybody who rests on it.
         while judge.resolve(verified) {}
