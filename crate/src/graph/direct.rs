@@ -157,17 +157,22 @@ impl Graph {
         }
     }
 
-    /// The node of an identity whose session is the newest.
+    /// The node of an identity whose session is the newest, of those that are linked if any is: what
+    /// is only announced may be gone.
     fn newest_node(&self, peer: PeerId) -> Option<NodeId> {
         let linked = self
             .links
             .values()
             .filter(|link| link.remote.peer() == Some(peer))
-            .filter_map(|link| Some((link.remote.session.as_ref()?.body.from, link.remote.node)));
+            .filter_map(|link| {
+                let from = link.remote.session.as_ref()?.body.from;
+                Some((link.is_open(), from, link.remote.node))
+            });
+        let known = self.overlay.nodes_of(peer);
         linked
-            .chain(self.overlay.nodes_of(peer))
+            .chain(known.map(|(from, node)| (false, from, node)))
             .max()
-            .map(|(_, node)| node)
+            .map(|(_, _, node)| node)
     }
 
     /// A link is open: ask for every direct connection that has waited for it.

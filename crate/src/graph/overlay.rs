@@ -215,14 +215,15 @@ impl Graph {
             .values()
             .filter_map(|link| link.remote.peer())
             .collect();
-        // Counted by identity: of somebody who came back, the node of before is still announced.
+        // Counted by identity: of whoever came back, ourselves too, the node of before is still
+        // announced.
         let unlinked: BTreeSet<PeerId> = self
             .overlay
             .known
             .values()
             .filter_map(|known| known.session.as_ref())
             .map(|session| session.body.peer)
-            .filter(|peer| !linked.contains(peer))
+            .filter(|peer| !linked.contains(peer) && *peer != self.own.peer())
             .collect();
         let full_mesh = neighbors + unlinked.len() < limits::FULL_MESH_NODES;
         let room = if full_mesh {
