@@ -37,4 +37,19 @@ pub(crate) const KEPT: &[(u64, bool, &str)] = &[
         false,
         "a second connect() while a try was due opened a second socket",
     ),
+    (
+        22,
+        false,
+        "a proof doubled at every knock until the chain was too long",
+    ),
+    (
+        2058,
+        false,
+        "a direct connection went to a node of before instead of the linked one",
+    ),
+    (
+        2351,
+        false,
+        "one's own node of before kept a mesh of eight from closing",
+    ),
 ];
