@@ -14,7 +14,8 @@ mod node;
 mod online;
 mod opening;
 
-use std::collections::{BTreeMap, VecDeque};
+use crate::sorted::Map;
+use std::collections::VecDeque;
 
 use crate::crypto::{Crypto, REAL};
 use crate::error::{Code, Error};
@@ -79,10 +80,10 @@ impl Core {
 /// All groups and graphs of one page or process.
 pub struct Engine {
     core: Core,
-    nodes: BTreeMap<NodeIndex, Node>,
-    handles: BTreeMap<HandleId, NodeIndex>,
-    identities: BTreeMap<command::Store, Slot>,
-    operations: BTreeMap<StorageId, Operation>,
+    nodes: Map<NodeIndex, Node>,
+    handles: Map<HandleId, NodeIndex>,
+    identities: Map<command::Store, Slot>,
+    operations: Map<StorageId, Operation>,
     /// Handles up to this one were ended by `Shutdown`.
     shut_down: Option<HandleId>,
     last: Now,
@@ -101,10 +102,10 @@ impl Engine {
                 effects: VecDeque::new(),
                 events: VecDeque::new(),
             },
-            nodes: BTreeMap::new(),
-            handles: BTreeMap::new(),
-            identities: BTreeMap::new(),
-            operations: BTreeMap::new(),
+            nodes: Map::new(),
+            handles: Map::new(),
+            identities: Map::new(),
+            operations: Map::new(),
             shut_down: None,
             last: Now::default(),
         }
@@ -217,43 +218,46 @@ impl Engine {
         match input {
             Input::Tick => {}
             Input::Loaded { storage, result } => self.loaded(now, storage, result),
-            Input::Persisted { storage, result } => {
-                match self
-                    .nodes
-                    .iter_mut()
-                    .find(|(_, node)| node.is_saving(storage))
-                {
-                    Some((index, node)) => node.input(
-                        &mut self.core.context(now, *index),
-                        Input::Persisted { storage, result },
-                    ),
-                    None => self.persisted(now, storage, result),
+            input => match self.owner(&input) {
+                Some(index) => {
+                    if let Some(node) = self.nodes.get_mut(&index) {
+                        node.input(&mut self.core.context(now, index), input);
+                    }
                 }
-            }
-            input => {
-                let owner = self.nodes.iter_mut().find(|(index, node)| match &input {
-                    Input::SocketOpened { socket }
-                    | Input::SocketReceived { socket, .. }
-                    | Input::SocketClosed { socket } => node.mailbox.owns(*socket),
-                    Input::LinkDescribed { link, .. }
-                    | Input::CandidateFound { link, .. }
-                    | Input::LinkOpened { link }
-                    | Input::LinkPath { link, .. }
-                    | Input::FrameReceived { link, .. }
-                    | Input::LinkLost { link }
-                    | Input::LinkRecovered { link }
-                    | Input::LinkFailed { link, .. }
-                    | Input::LinkClosed { link } => node.graph.owns(*link),
-                    Input::Locked { node, .. } => *node == **index,
-                    Input::Answered { ask, .. } => node.graph.asked(*ask),
-                    Input::Tick | Input::Loaded { .. } | Input::Persisted { .. } => false,
-                });
-                // What belongs to nobody is late news of something that ended.
-                if let Some((index, node)) = owner {
-                    node.input(&mut self.core.context(now, *index), input);
+                // What belongs to no node is the engine's own, or late news of something that ended.
+                None => {
+                    if let Input::Persisted { storage, result } = input {
+                        self.persisted(now, storage, result);
+                    }
                 }
-            }
+            },
         }
+    }
+
+    /// The node that an input is for.
+    fn owner(&self, input: &Input) -> Option<NodeIndex> {
+        let is_for = |index: NodeIndex, node: &Node| match input {
+            Input::SocketOpened { socket }
+            | Input::SocketReceived { socket, .. }
+            | Input::SocketClosed { socket } => node.mailbox.owns(*socket),
+            Input::LinkDescribed { link, .. }
+            | Input::CandidateFound { link, .. }
+            | Input::LinkOpened { link }
+            | Input::LinkPath { link, .. }
+            | Input::FrameReceived { link, .. }
+            | Input::LinkLost { link }
+            | Input::LinkRecovered { link }
+            | Input::LinkFailed { link, .. }
+            | Input::LinkClosed { link } => node.graph.owns(*link),
+            Input::Locked { node, .. } => *node == index,
+            Input::Answered { ask, .. } => node.graph.asked(*ask),
+            Input::Persisted { storage, .. } => node.is_saving(*storage),
+            Input::Tick | Input::Loaded { .. } => false,
+        };
+        self.nodes
+            .iter()
+            .find(|(index, node)| is_for(**index, node))
+            .map(|(index, _)| *index)
     }
 
     /// The next thing for the driver to do.

@@ -13,7 +13,8 @@ pub mod overlay;
 pub mod security;
 pub mod session;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use crate::sorted::{Map, Set};
+use std::collections::VecDeque;
 
 use crate::engine::command::IceServer;
 use crate::engine::context::Context;
@@ -88,15 +89,15 @@ pub struct Graph {
     pub news: VecDeque<News>,
     /// Where this node is reached, once it is.
     pub address: Option<NodeAddress>,
-    links: BTreeMap<LinkId, Link>,
-    attempts: BTreeMap<Attempt, LinkId>,
-    directs: BTreeMap<ConnectionId, Direct>,
-    asks: BTreeMap<AskId, ConnectionId>,
+    links: Map<LinkId, Link>,
+    attempts: Map<Attempt, LinkId>,
+    directs: Map<ConnectionId, Direct>,
+    asks: Map<AskId, ConnectionId>,
     overlay: Overlay,
     /// Calls whose attempt gave way to one from the other side, until that is opened.
     superseded: Vec<(NodeId, link::Caller)>,
     seen: VecDeque<[u8; 8]>,
-    seen_set: BTreeSet<[u8; 8]>,
+    seen_set: Set<[u8; 8]>,
     timers: Timers<Timer>,
 }
 
@@ -113,14 +114,14 @@ impl Graph {
             signals: VecDeque::new(),
             news: VecDeque::new(),
             address: None,
-            links: BTreeMap::new(),
-            attempts: BTreeMap::new(),
-            directs: BTreeMap::new(),
-            asks: BTreeMap::new(),
+            links: Map::new(),
+            attempts: Map::new(),
+            directs: Map::new(),
+            asks: Map::new(),
             overlay: Overlay::default(),
             superseded: Vec::new(),
             seen: VecDeque::new(),
-            seen_set: BTreeSet::new(),
+            seen_set: Set::new(),
             timers: Timers::default(),
         }
     }

@@ -11,7 +11,8 @@ pub mod state;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use crate::sorted::Map;
+use std::collections::VecDeque;
 
 use crate::crypto::Crypto;
 use crate::engine::command::{NewGroup, NewInvitation};
@@ -74,7 +75,7 @@ pub struct Group {
     crypto: Crypto,
     identity: Identity,
     /// What others' memberships rest on, by id.
-    known: BTreeMap<[u8; 32], Credential>,
+    known: Map<[u8; 32], Credential>,
     /// What came before what it rests on.
     pending: VecDeque<Credential>,
     verified: Verified,

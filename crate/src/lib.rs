@@ -58,6 +58,7 @@
 //! bounds are part of the types and decoding consumes all input. Links carry epochs: a new attempt is
 //! a new [`names::LinkId`], and late news of an old one is dropped. Every request is answered once.
 
+pub mod base;
 pub mod crypto;
 pub mod engine;
 pub mod error;
@@ -66,6 +67,7 @@ pub mod group;
 pub mod limits;
 pub mod names;
 pub mod random;
+pub mod sorted;
 pub mod time;
 #[cfg(target_arch = "wasm32")]
 mod web;

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::str::FromStr;
 
-use data_encoding::{BASE32_NOPAD, HEXLOWER};
+use crate::base::{BASE32, HEX};
 
 use crate::error::{Code, Error};
 
@@ -15,7 +15,7 @@ macro_rules! key_name {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&BASE32_NOPAD.encode(&self.0).to_ascii_lowercase())
+                f.write_str(&BASE32.encode(&self.0))
             }
         }
 
@@ -34,12 +34,7 @@ macro_rules! key_name {
                     Error::new(Code::InvalidPeerName)
                         .detail(concat!($what, " is 52 characters, a to z and 2 to 7"))
                 };
-                if text.len() != 52 || text.bytes().any(|b| b.is_ascii_uppercase()) {
-                    return Err(wrong());
-                }
-                let bytes = BASE32_NOPAD
-                    .decode(text.to_ascii_uppercase().as_bytes())
-                    .map_err(|_| wrong())?;
+                let bytes = BASE32.decode(text).ok_or_else(wrong)?;
                 bytes.try_into().map(Self).map_err(|_| wrong())
             }
         }
@@ -66,7 +61,7 @@ macro_rules! byte_name {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&HEXLOWER.encode(&self.0))
+                f.write_str(&HEX.encode(&self.0))
             }
         }
 
@@ -108,9 +103,7 @@ impl FromStr for NodeId {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        HEXLOWER
-            .decode(text.as_bytes())
-            .ok()
+        HEX.decode(text)
             .and_then(|bytes| bytes.try_into().ok())
             .map(Self)
             .ok_or_else(|| {

@@ -1,6 +1,6 @@
 //! Time as an argument: what the engine is told instead of asking a clock.
 
-use std::collections::BTreeMap;
+use crate::sorted::Map;
 
 /// Milliseconds, of whichever clock the name says.
 pub type Millis = u64;
@@ -31,13 +31,13 @@ impl Now {
 /// Deadlines by name: arming one again replaces it.
 #[derive(Debug)]
 pub struct Timers<T> {
-    deadlines: BTreeMap<T, Millis>,
+    deadlines: Map<T, Millis>,
 }
 
 impl<T> Default for Timers<T> {
     fn default() -> Self {
         Self {
-            deadlines: BTreeMap::new(),
+            deadlines: Map::new(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What every machine gets with each call: the moment, chance, and where its output goes.
 
-use std::collections::{BTreeMap, VecDeque};
+use crate::sorted::Map;
+use std::collections::VecDeque;
 
 use super::effect::Effect;
 use super::event::{Answer, Event};
@@ -79,7 +80,7 @@ pub struct Pending {
 /// Commands that are not answered yet.
 #[derive(Default)]
 pub struct Requests {
-    pending: BTreeMap<RequestId, Pending>,
+    pending: Map<RequestId, Pending>,
 }
 
 impl Requests {

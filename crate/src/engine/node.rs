@@ -1,6 +1,6 @@
 //! A node: one (storage, identity, group), with its links, its mailbox and its discovery.
 
-use std::collections::BTreeSet;
+use crate::sorted::Set;
 
 use super::command::{IceServer, Store, Target};
 use super::context::Context;
@@ -79,7 +79,7 @@ pub(super) struct Node {
     /// Its connection to the rendezvous server.
     pub(super) mailbox: Mailbox,
     /// Handles on it.
-    pub(super) handles: BTreeSet<HandleId>,
+    pub(super) handles: Set<HandleId>,
     /// As the app was last told.
     pub(super) status: Status,
     pub(super) discovery: Discovery,
@@ -117,7 +117,7 @@ impl Node {
             kind,
             graph,
             mailbox,
-            handles: BTreeSet::new(),
+            handles: Set::new(),
             status: Status {
                 state: State::Disconnected,
                 listening: false,

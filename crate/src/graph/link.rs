@@ -1,6 +1,6 @@
 //! One link: where it stands, and the frames that go over it.
 
-use std::collections::BTreeMap;
+use crate::sorted::Map;
 
 use super::flow::Flow;
 use super::session::Session;
@@ -142,7 +142,7 @@ pub struct Link {
     pub confirm: Option<Frame>,
     next_out: u64,
     next_in: u64,
-    held: BTreeMap<u64, Frame>,
+    held: Map<u64, Frame>,
 }
 
 /// What a packet was.
@@ -185,7 +185,7 @@ impl Link {
             confirm: None,
             next_out: 0,
             next_in: 0,
-            held: BTreeMap::new(),
+            held: Map::new(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Which nodes a graph knows and whom it dials: everyone up to eight nodes, some beyond.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::sorted::{Map, Set};
 
 use super::security::Security;
 use super::session::Session;
@@ -46,7 +46,7 @@ struct Known {
 /// Nodes that are known, linked or not.
 #[derive(Default)]
 pub struct Overlay {
-    known: BTreeMap<NodeId, Known>,
+    known: Map<NodeId, Known>,
     last_dial: Option<Millis>,
 }
 
@@ -210,14 +210,14 @@ impl Graph {
             .values()
             .filter(|link| link.purpose != Purpose::Direct)
             .count();
-        let linked: BTreeSet<PeerId> = self
+        let linked: Set<PeerId> = self
             .links
             .values()
             .filter_map(|link| link.remote.peer())
             .collect();
         // Counted by identity: of whoever came back, ourselves too, the node of before is still
         // announced.
-        let unlinked: BTreeSet<PeerId> = self
+        let unlinked: Set<PeerId> = self
             .overlay
             .known
             .values()

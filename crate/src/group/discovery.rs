@@ -2,7 +2,7 @@
 //!
 //! Members stand in the topic of their epoch and, some of them, at the door; newcomers only look.
 
-use std::collections::BTreeMap;
+use crate::sorted::Map;
 
 use super::Group;
 use super::credential::Credentials;
@@ -78,7 +78,7 @@ struct Place {
 #[derive(Default)]
 pub struct Discovery {
     mode: Mode,
-    places: BTreeMap<Topic, Place>,
+    places: Map<Topic, Place>,
     looks: u32,
     timers: Timers<Timer>,
     /// Others can find us.
@@ -221,7 +221,7 @@ impl Discovery {
     }
 
     /// The places of today, and of the neighboring day around midnight.
-    fn places(&self, cx: &Context<'_>, group: &Group, mailbox: &Mailbox) -> BTreeMap<Topic, Place> {
+    fn places(&self, cx: &Context<'_>, group: &Group, mailbox: &Mailbox) -> Map<Topic, Place> {
         let time = mailbox.server_time(cx.now);
         let days = [
             time.saturating_sub(limits::TOPIC_OVERLAP_MS) / DAY_MS,
@@ -236,7 +236,7 @@ impl Discovery {
         let member = epoch
             .filter(|_| self.mode == Mode::Stand)
             .map(|secret| (secret, false));
-        let mut places = BTreeMap::new();
+        let mut places = Map::new();
         for (secret, door) in core::iter::once((door, true)).chain(member) {
             for day in days {
                 let day = day.to_le_bytes();
@@ -262,7 +262,7 @@ impl Discovery {
     /// Joins every place of now that we do not stand in yet.
     fn stand(&mut self, cx: &mut Context<'_>, group: &Group, graph: &Graph, mailbox: &Mailbox) {
         let mut places = self.places(cx, group, mailbox);
-        for (topic, place) in &mut places {
+        for (topic, place) in places.iter_mut() {
             if let Some(known) = self.places.get(topic) {
                 place.joined = known.joined;
                 place.off_duty = known.off_duty;
@@ -293,7 +293,7 @@ impl Discovery {
 
     fn refresh(&self, cx: &mut Context<'_>, mailbox: &Mailbox) {
         let tag = mailbox.tag(cx);
-        for (topic, place) in &self.places {
+        for (topic, place) in self.places.iter() {
             if place.joined {
                 let refresh = ClientMessage::Refresh {
                     topic: *topic,
@@ -313,7 +313,7 @@ impl Discovery {
         }
         self.places = self.places(cx, group, mailbox);
         if graph.link_count() == 0 {
-            for (topic, place) in &self.places {
+            for (topic, place) in self.places.iter() {
                 let signed = resolve_signed_bytes(*topic, mailbox.origin(), mailbox.challenge());
                 let resolve = ClientMessage::Resolve {
                     topic: *topic,

@@ -5,7 +5,7 @@
 //! count, as many as the invitation allows. A credential is looked at only once its issuer is a
 //! member, and its signature is verified once: what strangers add to a set costs next to nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::sorted::{Map, Set};
 
 use super::credential::{Body, Credential, Role};
 use crate::crypto::Crypto;
@@ -24,11 +24,11 @@ pub struct Member {
     /// Not after.
     pub until: Seconds,
     /// The invitations along its chain.
-    pub invitations: BTreeSet<[u8; 32]>,
+    pub invitations: Set<[u8; 32]>,
     /// The invitation that the member itself came with.
     pub came_with: Option<CameWith>,
     links: usize,
-    support: BTreeSet<usize>,
+    support: Set<usize>,
 }
 
 /// How a member came in.
@@ -50,7 +50,7 @@ pub struct CameWith {
 
 /// Signatures that were found good, so that they are verified once.
 #[derive(Default)]
-pub struct Verified(BTreeSet<[u8; 32]>);
+pub struct Verified(Set<[u8; 32]>);
 
 /// Why a credential makes nobody a member.
 enum Why {
@@ -75,11 +75,11 @@ pub struct Judge<'a> {
     credentials: Vec<&'a Credential>,
     hashes: Vec<[u8; 32]>,
     memberships: Vec<usize>,
-    delegations: BTreeMap<[u8; 32], Vec<usize>>,
-    admissions: BTreeMap<[u8; 32], Vec<usize>>,
-    good: BTreeMap<usize, bool>,
-    members: BTreeMap<PeerId, Member>,
-    outnumbered: BTreeMap<PeerId, u32>,
+    delegations: Map<[u8; 32], Vec<usize>>,
+    admissions: Map<[u8; 32], Vec<usize>>,
+    good: Map<usize, bool>,
+    members: Map<PeerId, Member>,
+    outnumbered: Map<PeerId, u32>,
 }
 
 impl<'a> Judge<'a> {
@@ -99,14 +99,14 @@ impl<'a> Judge<'a> {
             credentials: Vec::new(),
             hashes: Vec::new(),
             memberships: Vec::new(),
-            delegations: BTreeMap::new(),
-            admissions: BTreeMap::new(),
-            good: BTreeMap::new(),
-            members: BTreeMap::new(),
-            outnumbered: BTreeMap::new(),
+            delegations: Map::new(),
+            admissions: Map::new(),
+            good: Map::new(),
+            members: Map::new(),
+            outnumbered: Map::new(),
         };
         // The same one may be stored and shown: twice in a proof, it would be four times in the next.
-        let mut seen = BTreeSet::new();
+        let mut seen = Set::new();
         judge.credentials = credentials
             .into_iter()
             .filter(|credential| seen.insert(credential.id(crypto)))
@@ -122,9 +122,9 @@ impl<'a> Judge<'a> {
             self.hashes.push(credential.hash(self.crypto, self.group));
             match &credential.body {
                 Body::Membership { .. } => self.memberships.push(at),
-                Body::Delegation { key, .. } => self.delegations.entry(*key).or_default().push(at),
+                Body::Delegation { key, .. } => self.delegations.or_default(*key).push(at),
                 Body::Admission { membership, .. } => {
-                    self.admissions.entry(*membership).or_default().push(at);
+                    self.admissions.or_default(*membership).push(at);
                 }
             }
         }
@@ -155,7 +155,7 @@ impl<'a> Judge<'a> {
                 break;
             }
         }
-        let mut uses: BTreeMap<[u8; 32], Uses> = BTreeMap::new();
+        let mut uses: Map<[u8; 32], Uses> = Map::new();
         let invited: Vec<(PeerId, CameWith)> = self
             .members
             .iter()
@@ -173,7 +173,7 @@ impl<'a> Judge<'a> {
                 .filter_map(|at| self.admission(at, &came_with, verified).ok())
                 .map(|(time, hash, _)| (time, hash, peer))
                 .min();
-            let uses = uses.entry(came_with.invitation).or_default();
+            let uses = uses.or_default(came_with.invitation);
             uses.max = came_with.max_uses;
             uses.admitted.extend(earliest);
         }
@@ -263,7 +263,7 @@ impl<'a> Judge<'a> {
     /// The credentials that anybody's membership rests on.
     #[must_use]
     pub fn all_support(&self) -> Vec<Credential> {
-        let all: BTreeSet<usize> = self
+        let all: Set<usize> = self
             .members
             .values()
             .flat_map(|member| member.support.iter().copied())
@@ -276,7 +276,7 @@ impl<'a> Judge<'a> {
 
     /// Why somebody is no member: the fault may lie with somebody it rests on.
     fn reason(&mut self, peer: PeerId, verified: &mut Verified) -> Error {
-        let mut path = BTreeSet::new();
+        let mut path = Set::new();
         let mut next = peer;
         loop {
             if let Some(max_uses) = self.outnumbered.get(&next) {
@@ -399,7 +399,7 @@ impl<'a> Judge<'a> {
             admission: None,
         };
         let mut why = Why::Fault(untrusted("no member has admitted it"));
-        let mut earliest: Option<(Seconds, [u8; 32], BTreeSet<usize>)> = None;
+        let mut earliest: Option<(Seconds, [u8; 32], Set<usize>)> = None;
         for admission in self.admissions.get(&hash).cloned().unwrap_or_default() {
             match self.admission(admission, &came_with, verified) {
                 Ok(found) => earliest = Some(earliest.map_or(found.clone(), |e| e.min(found))),
@@ -433,7 +433,7 @@ impl<'a> Judge<'a> {
         at: usize,
         came_with: &CameWith,
         verified: &mut Verified,
-    ) -> Result<(Seconds, [u8; 32], BTreeSet<usize>), Why> {
+    ) -> Result<(Seconds, [u8; 32], Set<usize>), Why> {
         let fault = |why| Err(Why::Fault(untrusted(why)));
         let Some(credential) = self.credentials.get(at).copied() else {
             return fault("not an admission");
@@ -474,10 +474,10 @@ impl<'a> Judge<'a> {
                 role: Role::Admin,
                 from: Seconds(0),
                 until: Seconds::NEVER,
-                invitations: BTreeSet::new(),
+                invitations: Set::new(),
                 came_with: None,
                 links: 0,
-                support: BTreeSet::new(),
+                support: Set::new(),
             });
         }
         match self.members.get(&PeerId(*issuer)) {

@@ -1,7 +1,7 @@
 //! Peer connections: one per link, with two negotiated channels.
 
+use crate::sorted::{Map, Set};
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use js_sys::{Array, Promise};
@@ -32,7 +32,7 @@ const LAST_WORDS_MS: u32 = 500;
 /// The links of one engine.
 pub(super) struct Links {
     reporter: Reporter,
-    open: RefCell<BTreeMap<LinkId, Link>>,
+    open: RefCell<Map<LinkId, Link>>,
 }
 
 impl Links {
@@ -182,7 +182,7 @@ struct Progress {
     is_lost: Cell<bool>,
     is_over: Cell<bool>,
     all_found: Cell<bool>,
-    candidates: RefCell<BTreeSet<CandidateKind>>,
+    candidates: RefCell<Set<CandidateKind>>,
 }
 
 /// What is reported of one link.

@@ -1,7 +1,7 @@
 //! One page per node: Web Locks, and what stands for them where there are none.
 
+use crate::sorted::Map;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
 use js_sys::{Function, Object, Promise, Reflect};
 use wasm_bindgen::closure::Closure;
@@ -27,10 +27,10 @@ extern "C" {
 pub(super) struct Locks {
     reporter: Reporter,
     /// By node: what ends the holding.
-    held: RefCell<BTreeMap<NodeIndex, Function>>,
+    held: RefCell<Map<NodeIndex, Function>>,
     /// By name: settles when the browser has the lock back. It gives locks back a little after it
     /// was told to, and the next one to ask in this page must not be refused for that.
-    ended: RefCell<BTreeMap<String, Promise>>,
+    ended: RefCell<Map<String, Promise>>,
 }
 
 impl Locks {

@@ -1,7 +1,7 @@
 //! WebSockets to rendezvous servers.
 
+use crate::sorted::Map;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use js_sys::{ArrayBuffer, Uint8Array};
@@ -18,7 +18,7 @@ use crate::wire::rendezvous::SUBPROTOCOL;
 /// The sockets of one engine.
 pub(super) struct Sockets {
     reporter: Reporter,
-    open: RefCell<BTreeMap<SocketId, Socket>>,
+    open: RefCell<Map<SocketId, Socket>>,
 }
 
 impl Sockets {

@@ -1,7 +1,7 @@
 //! Storage: one IndexedDB database per store, key to bytes; or this page's memory.
 
+use crate::sorted::Map;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
@@ -36,12 +36,12 @@ const VALUES: &str = "values";
 
 type Changes = Vec<(String, Option<Vec<u8>>)>;
 /// By name: the promise of an open database.
-type Databases = Rc<RefCell<BTreeMap<String, Promise>>>;
+type Databases = Rc<RefCell<Map<String, Promise>>>;
 
 /// The stores of one engine.
 pub(super) struct Storage {
     reporter: Reporter,
-    memory: RefCell<BTreeMap<String, Vec<u8>>>,
+    memory: RefCell<Map<String, Vec<u8>>>,
     databases: Databases,
 }
 

@@ -1,6 +1,6 @@
 //! Texts that people paste: a prefix that says what it is, base64url, and a checksum.
 
-use data_encoding::BASE64URL_NOPAD;
+use crate::base::BASE64URL;
 
 use crate::error::{Code, Error};
 use crate::names::NodeAddress;
@@ -38,7 +38,7 @@ impl TextKind {
 pub fn encode(kind: TextKind, bytes: &[u8]) -> String {
     let mut checked = bytes.to_vec();
     checked.extend_from_slice(&crc32(bytes).to_le_bytes());
-    format!("{}{}", kind.prefix(), BASE64URL_NOPAD.encode(&checked))
+    format!("{}{}", kind.prefix(), BASE64URL.encode(&checked))
 }
 
 /// The bytes of a text of that kind, or words for what was pasted instead. White space around it
@@ -58,9 +58,7 @@ pub fn decode(kind: TextKind, text: &str, code: Code) -> Result<Vec<u8>, Error> 
     };
     let damaged =
         || Error::new(code).detail(format!("{} was cut off or changed on the way", kind.what()));
-    let mut bytes = BASE64URL_NOPAD
-        .decode(body.as_bytes())
-        .map_err(|_| damaged())?;
+    let mut bytes = BASE64URL.decode(body).ok_or_else(damaged)?;
     let at = bytes.len().checked_sub(4).ok_or_else(damaged)?;
     let sum = bytes.split_off(at);
     if sum != crc32(&bytes).to_le_bytes() {
