@@ -87,7 +87,7 @@ impl Storage {
 
     fn remembered(&self, prefix: &str) -> Vec<Entry> {
         let memory = self.memory.borrow();
-        let from = memory.range(prefix.to_owned()..);
+        let from = memory.iter().skip_while(|(key, _)| key.as_str() < prefix);
         from.take_while(|(key, _)| key.starts_with(prefix))
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect()
