@@ -64,7 +64,7 @@ enum Why {
 #[derive(Default)]
 struct Uses {
     max: u32,
-    admitted: Vec<(Seconds, [u8; 32], PeerId)>,
+    admitted: Set<(Seconds, [u8; 32], PeerId)>,
 }
 
 /// Judges a set of credentials.
@@ -130,7 +130,12 @@ impl<'a> Judge<'a> {
         }
         // The result must not depend on the order in which credentials came.
         let hashes = &self.hashes;
-        self.memberships.sort_by_key(|at| hashes.get(*at).copied());
+        let ordered: Set<_> = self
+            .memberships
+            .iter()
+            .map(|at| (hashes.get(*at), *at))
+            .collect();
+        self.memberships = ordered.into_iter().map(|(_, at)| at).collect();
     }
 
     /// One round: everybody who is a member, then those whom an invitation has no room for. True if
@@ -178,8 +183,7 @@ impl<'a> Judge<'a> {
             uses.admitted.extend(earliest);
         }
         let before = self.outnumbered.len();
-        for mut uses in uses.into_values() {
-            uses.admitted.sort_unstable();
+        for uses in uses.into_values() {
             let late = uses.admitted.into_iter().skip(uses.max as usize);
             self.outnumbered
                 .extend(late.map(|(_, _, peer)| (peer, uses.max)));
