@@ -474,7 +474,8 @@ impl Graph {
                 node_id: Some(link.remote.node),
                 peer: link.remote.peer(),
                 next: None,
-                reason: Some(error.clone()).filter(|_| error.code != Code::InvalidGroup),
+                // Leaving, on either side, is no failure.
+                reason: Some(error.clone()).filter(|_| !link.left && !is_own_end(error.code)),
                 incoming: !link.initiator,
                 label: String::new(),
             };
@@ -542,6 +543,14 @@ impl Graph {
             };
         }
     }
+}
+
+/// Whether a link ends because its handle was closed here.
+fn is_own_end(code: Code) -> bool {
+    matches!(
+        code,
+        Code::InvalidGroup | Code::InvalidGraph | Code::NotInitialized
+    )
 }
 
 /// What calls learn that hung on a connection which ended.

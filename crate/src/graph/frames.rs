@@ -91,9 +91,12 @@ impl Graph {
     }
 
     fn bye(&mut self, cx: &mut Context<'_>, id: LinkId, reason: ByeReason) {
-        let Some(link) = self.remove(id) else { return };
+        let Some(mut link) = self.remove(id) else {
+            return;
+        };
         let detail = match reason {
             ByeReason::Leaving => {
+                link.left = true;
                 self.overlay.forget(link.remote.node);
                 "the other side left"
             }

@@ -116,6 +116,8 @@ pub struct Link {
     pub candidates_in: Vec<Line>,
     /// Sealed signals that came before message 2.
     pub early: Vec<(u64, Vec<u8>)>,
+    /// The other side said that it goes off the network.
+    pub left: bool,
     /// An answer came that was none: somebody on the way made it up or changed it.
     pub tampered: bool,
     /// Our end of the neighbor connection, once open (promised earlier to a caller).
@@ -171,6 +173,7 @@ impl Link {
             candidates_out: Vec::new(),
             candidates_in: Vec::new(),
             early: Vec::new(),
+            left: false,
             tampered: false,
             connection: None,
             caller: None,
