@@ -1,8 +1,8 @@
 // Loading the engine: once, on first use; counted by init() and shutdown().
 
 import { invalidArgument, PeerError } from './errors.js';
-import { EngineHost } from './host.js';
 import start, { initSync, protocol, version } from './generated/peer_group.js';
+import { EngineHost } from './host.js';
 
 /** Where the engine's wasm file comes from. */
 export type WasmSource = URL | Request | Response | BufferSource | WebAssembly.Module;

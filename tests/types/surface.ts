@@ -25,8 +25,8 @@ import {
   type PeerGroup,
   type PeerId,
   type Role,
-  type shutdown,
   type StorageOptions,
+  type shutdown,
   type VersionInfo,
   type WasmSource,
 } from 'peer-group';
