@@ -33,7 +33,18 @@ export class EngineHost {
     } catch (error) {
       throw isFailure(error) ? fromFailure(error) : new PeerError('internal', String(error));
     }
+    globalThis.addEventListener?.('pagehide', this.#leave);
   }
+
+  /** A page that goes away says so at once: the others would notice half a minute later. One that
+   *  the browser keeps for its back button loses its connections too: its handles are closed. */
+  readonly #leave = (): void => {
+    if (this.#end) return;
+    this.call((engine) => {
+      engine.shutdown();
+      engine.pump();
+    });
+  };
 
   /** It had a fault: it answers 'internal' for good. */
   get isFaulty(): boolean {
@@ -181,6 +192,7 @@ export class EngineHost {
 
   #finish(end: PeerError): void {
     this.#end = end;
+    globalThis.removeEventListener?.('pagehide', this.#leave);
     const requests = [...this.#requests.values()];
     this.#requests.clear();
     for (const { fail } of requests) fail(end);

@@ -83,6 +83,21 @@ describe('handles, states and reasons', { timeout: 400_000 }, () => {
     });
   });
 
+  test('a page that is left without a word is gone within a second', LIMIT, async (t) => {
+    const a = await page();
+    const b = await page();
+    const { second } = await meet(stage, a, b, { join: BOB });
+    const left = Date.now();
+    await b.raw.goto('about:blank');
+    const gone = { status: 'disconnected', peerId: second.peerId };
+    const heard = await a.call('hear', 'g', 'neighbor-connection', gone);
+    const ms = Date.now() - left;
+    t.diagnostic(`heard after ${ms} ms`);
+    assert.ok(ms < 1000, `${ms} ms`);
+    assert.equal(heard.detail.reason, undefined, 'leaving is no failure');
+    await b.load(stage.origin);
+  });
+
   test('a second page of the same storage is told that the group is in use', LIMIT, async () => {
     const a = await page();
     const b = await page();
