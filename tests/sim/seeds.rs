@@ -52,4 +52,9 @@ pub(crate) const KEPT: &[(u64, bool, &str)] = &[
         false,
         "one's own node of before kept a mesh of eight from closing",
     ),
+    (
+        2524,
+        false,
+        "somebody known to have come with two invitations could no longer admit by either",
+    ),
 ];

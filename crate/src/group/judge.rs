@@ -78,8 +78,11 @@ pub struct Judge<'a> {
     delegations: Map<[u8; 32], Vec<usize>>,
     admissions: Map<[u8; 32], Vec<usize>>,
     good: Map<usize, bool>,
-    members: Map<PeerId, Member>,
-    outnumbered: Map<PeerId, u32>,
+    /// More than one where somebody came in with several invitations: knowing of another one must
+    /// not make it less of a member.
+    members: Map<PeerId, Vec<Member>>,
+    /// Who came after an invitation's last use, with that invitation, and how many it lets in.
+    outnumbered: Map<(PeerId, [u8; 32]), u32>,
 }
 
 impl<'a> Judge<'a> {
@@ -142,21 +145,17 @@ impl<'a> Judge<'a> {
     /// another round is needed without them.
     fn resolve(&mut self, verified: &mut Verified) -> bool {
         self.members.clear();
-        let memberships = self.memberships.clone();
+        let mut open = self.memberships.clone();
         loop {
-            let before = self.members.len();
-            for at in &memberships {
-                let Some(subject) = self.subject(*at) else {
-                    continue;
-                };
-                if self.members.contains_key(&subject) || self.outnumbered.contains_key(&subject) {
-                    continue;
+            let before = open.len();
+            open.retain(|at| match self.membership(*at, false, verified) {
+                Ok(member) => {
+                    self.hold(*at, member);
+                    false
                 }
-                if let Ok(member) = self.membership(*at, false, verified) {
-                    self.members.insert(subject, member);
-                }
-            }
-            if self.members.len() == before {
+                Err(_) => true,
+            });
+            if open.len() == before {
                 break;
             }
         }
@@ -164,7 +163,8 @@ impl<'a> Judge<'a> {
         let invited: Vec<(PeerId, CameWith)> = self
             .members
             .iter()
-            .filter_map(|(peer, m)| Some((*peer, m.came_with?)))
+            .flat_map(|(peer, held)| held.iter().map(|member| (*peer, member.came_with)))
+            .filter_map(|(peer, came_with)| Some((peer, came_with?)))
             .collect();
         for (peer, came_with) in invited {
             // Counted by the earliest of all, whichever the membership was found to rest on.
@@ -183,12 +183,32 @@ impl<'a> Judge<'a> {
             uses.admitted.extend(earliest);
         }
         let before = self.outnumbered.len();
-        for uses in uses.into_values() {
+        for (invitation, uses) in uses {
             let late = uses.admitted.into_iter().skip(uses.max as usize);
             self.outnumbered
-                .extend(late.map(|(_, _, peer)| (peer, uses.max)));
+                .extend(late.map(|(_, _, peer)| ((peer, invitation), uses.max)));
         }
         self.outnumbered.len() > before
+    }
+
+    /// Notes a membership that holds, unless one of the same peer rests on no other invitations.
+    fn hold(&mut self, at: usize, member: Member) {
+        let Some(subject) = self.subject(at) else {
+            return;
+        };
+        let held = self.members.or_default(subject);
+        let rests_on_another = |other: &Member| {
+            let mut invitations = other.invitations.iter();
+            invitations.any(|invitation| !member.invitations.contains(invitation))
+        };
+        if held.iter().all(rests_on_another) {
+            held.push(member);
+        }
+    }
+
+    /// The membership of `peer` that was found first.
+    fn first(&self, peer: &PeerId) -> Option<&Member> {
+        self.members.get(peer)?.first()
     }
 
     fn subject(&self, at: usize) -> Option<PeerId> {
@@ -200,7 +220,7 @@ impl<'a> Judge<'a> {
 
     /// The membership of `peer`, or why it has none.
     pub fn member(&mut self, peer: PeerId, verified: &mut Verified) -> Result<Member, Error> {
-        match self.members.get(&peer) {
+        match self.first(&peer) {
             Some(member) => Ok(member.clone()),
             None => Err(self.reason(peer, verified)),
         }
@@ -209,11 +229,8 @@ impl<'a> Judge<'a> {
     /// The membership of somebody at the door: its own admission may be missing, that is what it
     /// comes for. There must be room for it.
     pub fn at_door(&mut self, peer: PeerId, verified: &mut Verified) -> Result<Member, Error> {
-        if let Some(member) = self.members.get(&peer) {
+        if let Some(member) = self.first(&peer) {
             return Ok(member.clone());
-        }
-        if let Some(max_uses) = self.outnumbered.get(&peer) {
-            return Err(used_up(*max_uses));
         }
         let own: Vec<usize> = self
             .memberships
@@ -245,7 +262,7 @@ impl<'a> Judge<'a> {
                 .came_with
                 .is_some_and(|other| other.invitation == came_with.invitation)
         };
-        let used = self.members.values().filter(same).count();
+        let used = self.members.values().flatten().filter(same).count();
         if used >= came_with.max_uses as usize {
             Err(used_up(came_with.max_uses))
         } else {
@@ -270,6 +287,7 @@ impl<'a> Judge<'a> {
         let all: Set<usize> = self
             .members
             .values()
+            .flatten()
             .flat_map(|member| member.support.iter().copied())
             .collect();
         all.iter()
@@ -283,9 +301,6 @@ impl<'a> Judge<'a> {
         let mut path = Set::new();
         let mut next = peer;
         loop {
-            if let Some(max_uses) = self.outnumbered.get(&next) {
-                return used_up(*max_uses);
-            }
             if !path.insert(next) {
                 return Code::CircularChain.into();
             }
@@ -393,6 +408,11 @@ impl<'a> Judge<'a> {
         }
         self.signed(at, verified)?;
         let invitation = self.hashes.get(at).copied().unwrap_or_default();
+        let subject = self.subject(membership);
+        let late = subject.and_then(|subject| self.outnumbered.get(&(subject, invitation)));
+        if let Some(max_uses) = late {
+            return Err(Why::Fault(used_up(*max_uses)));
+        }
         let hash = self.hashes.get(membership).copied().unwrap_or_default();
         let mut came_with = CameWith {
             invitation,
@@ -455,12 +475,15 @@ impl<'a> Judge<'a> {
         if time < came_with.begin {
             return fault("it was admitted before the invitation was made");
         }
-        let Some(admitter) = self.members.get(&PeerId(issuer)).cloned() else {
+        let Some(admitters) = self.members.get(&PeerId(issuer)) else {
             return Err(Why::Needs(PeerId(issuer)));
         };
-        if admitter.invitations.contains(&came_with.invitation) {
+        // Whoever also came in another way is not only from this invitation.
+        let from_outside =
+            |admitter: &&Member| !admitter.invitations.contains(&came_with.invitation);
+        let Some(admitter) = admitters.iter().find(from_outside).cloned() else {
             return fault("somebody from the same invitation admitted it");
-        }
+        };
         self.signed(at, verified)?;
         let mut support = admitter.support;
         support.insert(at);
@@ -484,7 +507,7 @@ impl<'a> Judge<'a> {
                 support: Set::new(),
             });
         }
-        match self.members.get(&PeerId(*issuer)) {
+        match self.first(&PeerId(*issuer)) {
             Some(member) => Ok(Member {
                 came_with: None,
                 ..member.clone()
@@ -661,6 +684,47 @@ mod tests {
         set.push(admission(&[2; 32], &second, NOW));
         let error = judge(&set, &[3; 32], false).unwrap_err();
         assert!(error.detail.contains("same invitation"), "{error:?}");
+    }
+
+    #[test]
+    fn whoever_came_with_two_invitations_can_admit_by_either() {
+        let mut two = delegation(&CREATOR, &[20; 32], Role::Member).body;
+        if let Body::Delegation { max_uses, .. } = &mut two {
+            *max_uses = 2;
+        }
+        let two = Credential::sign(&REAL, group(), &CREATOR, two);
+        let came = |invitation: [u8; 32], peer: [u8; 32]| {
+            membership(&invitation, &peer, Role::Member, Seconds(NOW + 9000))
+        };
+        // Which of its memberships is found first goes by their hashes: eight have it either way.
+        for n in 30..38 {
+            let (other, guest) = (came([21; 32], [n; 32]), came([20; 32], [3; 32]));
+            let mut set = vec![
+                creator(),
+                two.clone(),
+                delegation(&CREATOR, &[21; 32], Role::Member),
+                admission(&CREATOR, &other, NOW),
+                admission(&[n; 32], &guest, NOW + 1),
+                other,
+                guest,
+            ];
+            assert!(judge(&set, &[3; 32], false).is_ok(), "{n}");
+            // Knowing more does not put the guest out.
+            let same = came([20; 32], [n; 32]);
+            set.extend([admission(&CREATOR, &same, NOW), same]);
+            assert!(judge(&set, &[3; 32], false).is_ok(), "{n}");
+        }
+    }
+
+    #[test]
+    fn whoever_is_late_with_one_invitation_may_come_with_another() {
+        let late = crowd(&[[2; 32], [3; 32]]);
+        let (more, came) = invited(&[21; 32], &[3; 32]);
+        let mut set = [late, more].concat();
+        assert!(judge(&set, &[3; 32], true).is_ok());
+        set.push(admission(&CREATOR, &came, NOW));
+        assert!(judge(&set, &[3; 32], false).is_ok());
+        assert!(judge(&set, &[2; 32], false).is_ok());
     }
 
     #[test]
