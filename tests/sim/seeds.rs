@@ -57,4 +57,9 @@ pub(crate) const KEPT: &[(u64, bool, &str)] = &[
         false,
         "somebody known to have come with two invitations could no longer admit by either",
     ),
+    (
+        9229,
+        false,
+        "a socket broke as everything was mended: called whole before the news of it came",
+    ),
 ];

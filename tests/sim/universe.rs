@@ -39,6 +39,8 @@ impl World {
         self.safety();
         self.mend();
         let mended = self.now;
+        // What broke in the last moment is not heard of yet: only then does whole mean whole.
+        self.run_for(NEWS_MS);
         if !self.run_until(CONVERGENCE_MS, Self::is_whole) {
             let text = format!(
                 "not whole {CONVERGENCE_MS} ms after the faults: {}",
