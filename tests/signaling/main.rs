@@ -1,10 +1,14 @@
-//! The rendezvous server over real sockets: the protocol, sockets that misbehave, pages.
+//! The rendezvous server over real sockets: the protocol, sockets that misbehave, pages, and a
+//! server that means harm.
 
 // What goes wrong in a test is to end it.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod client;
+mod engines;
+mod hostile;
 mod pages;
 mod protocol;
+mod proxy;
 mod served;
 mod sockets;
