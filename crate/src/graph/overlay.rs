@@ -205,11 +205,14 @@ impl Graph {
 
     /// Neighbors there are, those on their way up included, and how many there are to be.
     fn room(&self) -> (usize, usize) {
-        let neighbors = self
+        // Counted by node: one that knocked again and again while we stood still is one neighbor.
+        let neighbors: Set<NodeId> = self
             .links
             .values()
             .filter(|link| link.purpose != Purpose::Direct)
-            .count();
+            .map(|link| link.remote.node)
+            .collect();
+        let neighbors = neighbors.len();
         let linked: Set<PeerId> = self
             .links
             .values()
