@@ -155,11 +155,7 @@ impl Graph {
             return Err(Error::new(Code::AlreadyExists).detail("both sides dialed at once"));
         }
         if !linked {
-            let neighbors = self
-                .links
-                .values()
-                .filter(|l| l.purpose != Purpose::Direct)
-                .count();
+            let (neighbors, _) = self.room();
             let full = match purpose {
                 Purpose::Direct => self.links.len() >= limits::PEER_CONNECTIONS,
                 _ => neighbors >= limits::NEIGHBORS,

@@ -204,7 +204,7 @@ impl Graph {
     }
 
     /// Neighbors there are, those on their way up included, and how many there are to be.
-    fn room(&self) -> (usize, usize) {
+    pub(super) fn room(&self) -> (usize, usize) {
         // Counted by node: one that knocked again and again while we stood still is one neighbor.
         let neighbors: Set<NodeId> = self
             .links
