@@ -155,12 +155,6 @@ impl Graph {
         self.links.len()
     }
 
-    /// Links on the way up.
-    #[must_use]
-    pub fn is_dialing(&self) -> bool {
-        self.links.values().any(|link| !link.is_open())
-    }
-
     /// Whether a driver's link is this graph's.
     #[must_use]
     pub fn owns(&self, link: LinkId) -> bool {

@@ -20,12 +20,6 @@ impl Now {
     pub fn wall_seconds(self) -> u64 {
         self.wall / 1000
     }
-
-    /// The UTC day of the wall clock.
-    #[must_use]
-    pub fn wall_day(self) -> u32 {
-        u32::try_from(self.wall / 86_400_000).unwrap_or(u32::MAX)
-    }
 }
 
 /// Deadlines by name: arming one again replaces it.

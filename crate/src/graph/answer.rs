@@ -8,7 +8,6 @@ use super::{Graph, News};
 use crate::crypto::noise::{self, Keys, Terms};
 use crate::engine::context::Context;
 use crate::engine::effect::{Effect, Role};
-use crate::engine::event::{ConnectionChange, ConnectionStatus, Event};
 use crate::error::{Code, Error};
 use crate::limits;
 use crate::names::{Attempt, LinkId, NodeAddress, NodeId, PeerId, SessionKey, Tag};
@@ -239,11 +238,7 @@ impl Graph {
             node,
             session: Some(session),
         };
-        let answering = Answering {
-            responder,
-            grant,
-            attempt,
-        };
+        let answering = Answering { responder, grant };
         let stage = Stage::Answering(Box::new(answering));
         let mut link = Link::new(id, remote, purpose, stage, cx.now.monotonic);
         link.initiator = false;
@@ -281,20 +276,7 @@ impl Graph {
             return Some(caller);
         }
         let error = Error::new(Code::ConnectionNotAuthenticated).detail("somebody else answered");
-        let change = ConnectionChange {
-            status: ConnectionStatus::Failed,
-            connection: caller.connection,
-            node_id: Some(node),
-            peer,
-            next: None,
-            reason: Some(error.clone()),
-            incoming: false,
-            label: String::new(),
-        };
-        cx.event(Event::NeighborConnection {
-            node: cx.node,
-            change: Box::new(change),
-        });
+        caller.failed(cx, node, peer, None, &error);
         cx.answer(caller.request, Err(error));
         None
     }
@@ -309,7 +291,11 @@ impl Graph {
         description: Description,
     ) {
         let offered = description.offer;
-        let Some(address) = self.links.get(&id).map(|link| link.remote.address.clone()) else {
+        let Some((address, attempt)) = self
+            .links
+            .get(&id)
+            .map(|link| (link.remote.address.clone(), link.attempt))
+        else {
             return;
         };
         let reply = Reply::Accept {
@@ -319,7 +305,7 @@ impl Graph {
             summary: Summary::default(),
             description,
         };
-        let keys = self.answer_with(address, answering.attempt, answering.responder, &reply);
+        let keys = self.answer_with(address, attempt, answering.responder, &reply);
         let Some(link) = self.links.get_mut(&id) else {
             return;
         };

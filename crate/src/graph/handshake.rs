@@ -8,7 +8,6 @@ use crate::crypto::node_of;
 use crate::crypto::noise::{self, Terms};
 use crate::engine::context::Context;
 use crate::engine::effect::{Effect, Role};
-use crate::engine::event::{ConnectionChange, ConnectionStatus, Event};
 use crate::error::{Code, Error, Evidence, Stage as Reached};
 use crate::limits;
 use crate::names::{Attempt, LinkId, NodeAddress};
@@ -330,20 +329,8 @@ impl Graph {
             connection: cx.ids.connection(),
             ..caller
         };
-        let change = ConnectionChange {
-            status: ConnectionStatus::Failed,
-            connection: caller.connection,
-            node_id: Some(link.remote.node),
-            peer: link.remote.peer(),
-            next: Some(next.connection),
-            reason: Some(error.clone()),
-            incoming: false,
-            label: String::new(),
-        };
-        cx.event(Event::NeighborConnection {
-            node: cx.node,
-            change: Box::new(change),
-        });
+        let (node, peer) = (link.remote.node, link.remote.peer());
+        caller.failed(cx, node, peer, Some(next.connection), &error);
         self.fail(cx, id, error);
         self.dial(cx, security, address, None, Purpose::Neighbor, Some(next));
     }

@@ -7,9 +7,9 @@ use super::session::Session;
 use crate::crypto::noise::{Initiator, Keys, Responder};
 use crate::engine::context::Context;
 use crate::engine::effect::Effect;
-use crate::engine::event::Path;
+use crate::engine::event::{ConnectionChange, ConnectionStatus, Event, Path};
 use crate::engine::input::Channel;
-use crate::error::Stage as Reached;
+use crate::error::{Error, Stage as Reached};
 use crate::names::{
     Attempt, ConnectionId, LinkId, NodeAddress, NodeId, PeerId, RequestId, SessionKey,
 };
@@ -47,8 +47,6 @@ pub struct Answering {
     pub responder: Responder,
     /// What the initiator gets.
     pub grant: Vec<u8>,
-    /// Names the attempt in our answer.
-    pub attempt: Attempt,
 }
 
 /// A call of the app that waits for a link.
@@ -62,6 +60,33 @@ pub struct Caller {
     pub peer: Option<PeerId>,
     /// When it gives up.
     pub deadline: Millis,
+}
+
+impl Caller {
+    /// Tells the app that this attempt of its call failed, and which one follows.
+    pub fn failed(
+        &self,
+        cx: &mut Context<'_>,
+        node: NodeId,
+        peer: Option<PeerId>,
+        next: Option<ConnectionId>,
+        error: &Error,
+    ) {
+        let change = ConnectionChange {
+            status: ConnectionStatus::Failed,
+            connection: self.connection,
+            node_id: Some(node),
+            peer,
+            next,
+            reason: Some(error.clone()),
+            incoming: false,
+            label: String::new(),
+        };
+        cx.event(Event::NeighborConnection {
+            node: cx.node,
+            change: Box::new(change),
+        });
+    }
 }
 
 /// The other end of a link.
