@@ -140,9 +140,7 @@ impl Engine {
             Command::DeleteGroup { store, group } => {
                 let options = OpenOptions {
                     store,
-                    rendezvous: Vec::new(),
-                    ice_servers: Vec::new(),
-                    relay_only: false,
+                    ..OpenOptions::default()
                 };
                 self.open(now, options, What::DeleteGroup(group))
             }
@@ -196,6 +194,16 @@ impl Engine {
                     Kind::Graph { .. } => Err(Code::InvalidGroup.into()),
                 })
             }
+            Command::AddRecord { .. }
+            | Command::UpdateRecord { .. }
+            | Command::DeleteRecord { .. }
+            | Command::GetRecord { .. }
+            | Command::ListRecords { .. }
+            | Command::SearchRecords { .. }
+            | Command::DeleteLocal { .. }
+            | Command::ValidateDeferred { .. }
+            | Command::ExportDatabase { .. }
+            | Command::ImportDatabase { .. } => Err(Code::Internal.into()),
             Command::Abort { request } => self.abort(now, request),
             Command::Shutdown => self.shut_down(now),
         }

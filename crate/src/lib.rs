@@ -67,6 +67,7 @@ pub mod group;
 pub mod limits;
 pub mod names;
 pub mod random;
+pub mod record;
 pub mod sorted;
 pub mod time;
 #[cfg(target_arch = "wasm32")]

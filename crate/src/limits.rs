@@ -69,6 +69,69 @@ pub const CLASSIFIER_CHARS: usize = 149;
 /// Characters of a graph id.
 pub const GRAPH_ID_CHARS: usize = 255;
 
+// Records.
+
+/// Bytes of a record type's name.
+pub const RECORD_TYPE_BYTES: usize = 64;
+/// Characters of an attribute's name.
+pub const ATTRIBUTE_NAME_CHARS: usize = 40;
+/// Values of all attributes of a record together.
+pub const ATTRIBUTE_VALUES: usize = 128;
+/// Bytes of one attribute value.
+pub const ATTRIBUTE_VALUE_BYTES: usize = 4096;
+/// The greatest `maxRecordSize` that a group may choose: data and attributes of one record.
+pub const RECORD_BYTES: usize = 60 * 1024 * 1024;
+/// The least `maxRecordSize` that a group may choose.
+pub const RECORD_BYTES_MIN: usize = 1024;
+/// `maxRecordSize` where nothing else was chosen.
+pub const RECORD_BYTES_DEFAULT: usize = 1024 * 1024;
+/// The longest a record may have to live from its last change: 400 days.
+pub const RECORD_LIFE_MS: Millis = 400 * 86_400_000;
+/// The shortest life of a record that refreshes itself.
+pub const AUTO_REFRESH_LIFE_MS: Millis = 4 * 60_000;
+/// How long before its end a record refreshes itself: a hidden page's timer may be a minute late.
+pub const AUTO_REFRESH_AHEAD_MS: Millis = 90_000;
+/// How long a deleted record is remembered beyond its end, for clocks a little off.
+pub const TOMBSTONE_MARGIN_MS: Millis = 10 * 60_000;
+/// A record this far ahead of peer time is taken at once.
+pub const RECORD_AHEAD_MS: Millis = 2 * 60_000;
+/// A record this far ahead of peer time is held until it is due; beyond, it is refused.
+pub const RECORD_HELD_MS: Millis = 10 * 60_000;
+/// Records that wait: for their author to be known, for their time, for the app's verdict.
+pub const WAITING_RECORDS: usize = 256;
+/// Waiting records of one author.
+pub const WAITING_RECORDS_PER_AUTHOR: usize = 16;
+/// Bytes of waiting records.
+pub const WAITING_BYTES: usize = 8 * 1024 * 1024;
+/// Records of one author and type.
+pub const RECORDS_PER_AUTHOR: usize = 16_384;
+/// Bytes of the records of one author and type.
+pub const RECORD_BYTES_PER_AUTHOR: usize = 16 * 1024 * 1024;
+/// Bytes of all records of a group.
+pub const DATABASE_BYTES: usize = 64 * 1024 * 1024;
+/// New records of one author that are flooded per second; more wait their turn.
+pub const FLOODED_PER_SECOND: u64 = 200;
+/// New records of one author that are flooded at once after a pause.
+pub const FLOODED_BURST: u64 = 1000;
+/// Clauses of one search, and how deep they may nest.
+pub const SEARCH_CLAUSES: usize = 256;
+/// How deep the clauses of a search may nest.
+pub const SEARCH_DEPTH: usize = 16;
+/// Types that a graph may ask for first.
+pub const SYNC_PRECEDENCE: usize = 16;
+/// Bytes of records sent over a link and not yet taken by the other end.
+pub const RECORDS_WINDOW_BYTES: usize = 512 * 1024;
+/// Bytes of records in one frame: some ten packets, so that nothing else waits long behind them.
+pub const RECORDS_FRAME_BYTES: usize = 16 * 1024;
+/// Records of one frame; also the most signatures that are verified together.
+pub const RECORDS_PER_FRAME: usize = 64;
+/// Between two comparisons with a random neighbor.
+pub const ANTI_ENTROPY_MS: Millis = 60_000;
+/// How much peer time may move per minute.
+pub const PEER_TIME_STEP_MS: i64 = 500;
+/// How far peer time may be from this machine's clock.
+pub const PEER_TIME_CLAMP_MS: i64 = 10 * 60_000;
+
 // Graph.
 
 /// Neighbors at most.

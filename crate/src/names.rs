@@ -94,6 +94,16 @@ byte_name!(
     32
 );
 byte_name!(
+    /// A record. The first half is a hash of its creator, so nobody can take an id of another's.
+    RecordId,
+    16
+);
+byte_name!(
+    /// One version of a record: a hash of what is signed, whatever the signature looks like.
+    RecordHash,
+    32
+);
+byte_name!(
     /// Names one link attempt in signals: the first bytes of its first handshake message.
     Attempt,
     8
@@ -108,6 +118,19 @@ impl FromStr for NodeId {
             .map(Self)
             .ok_or_else(|| {
                 Error::new(Code::InvalidPeerName).detail("a node id is 16 hexadecimal digits")
+            })
+    }
+}
+
+impl FromStr for RecordId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        HEX.decode(text)
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(Self)
+            .ok_or_else(|| {
+                Error::new(Code::InvalidArgument).detail("a record id is 32 hexadecimal digits")
             })
     }
 }

@@ -1,5 +1,6 @@
 //! Bytes to types and back, and nothing else.
 
+pub mod attributes;
 pub mod codec;
 pub mod description;
 pub mod link;

@@ -98,6 +98,7 @@ impl Engines {
             rendezvous: vec![format!("ws://{}", self.host)],
             ice_servers: Vec::new(),
             relay_only: false,
+            ..OpenOptions::default()
         }
     }
 
@@ -108,6 +109,7 @@ impl Engines {
             friendly_name: "A group".to_owned(),
             comment: String::new(),
             classifier: String::new(),
+            ..NewGroup::default()
         };
         let options = self.options();
         let handle = self

@@ -142,6 +142,7 @@ impl World {
             rendezvous: vec![self.options.server.clone()],
             ice_servers: Vec::new(),
             relay_only: false,
+            ..OpenOptions::default()
         }
     }
 
@@ -152,6 +153,7 @@ impl World {
             friendly_name: "A group".to_owned(),
             comment: String::new(),
             classifier: String::new(),
+            ..NewGroup::default()
         }
     }
 
@@ -389,7 +391,10 @@ impl World {
                     self.do_later(machine, delay, Act::Take(connection));
                 }
             }
-            Event::ConnectionFailed { .. } => {}
+            Event::ConnectionFailed { .. }
+            | Event::RecordChanged { .. }
+            | Event::TypeSynchronized { .. }
+            | Event::StorageFailed { .. } => {}
             Event::Closed { handle, .. } => self.handle_closed(machine, handle),
         }
     }

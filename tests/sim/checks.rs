@@ -292,9 +292,11 @@ impl Model {
                 }
                 Ok(())
             }
-            Event::StatusChanged { node, .. } | Event::ConnectionFailed { node, .. } => {
-                self.node_is_open(*node, event)
-            }
+            Event::StatusChanged { node, .. }
+            | Event::RecordChanged { node, .. }
+            | Event::TypeSynchronized { node, .. }
+            | Event::StorageFailed { node, .. }
+            | Event::ConnectionFailed { node, .. } => self.node_is_open(*node, event),
             Event::NeighborConnection { node, change } => {
                 self.node_is_open(*node, event)?;
                 self.connection(*node, ConnectionKind::Neighbor, change)

@@ -2,7 +2,7 @@
 
 use peer_group::engine::command::Store;
 use peer_group::engine::effect::Effect;
-use peer_group::engine::input::Input;
+use peer_group::engine::input::{Input, Verdict};
 
 use super::machine::{Machine, Write};
 use super::world::{Happening, World};
@@ -106,7 +106,12 @@ impl World {
             Effect::Unlock { .. } => {}
             Effect::Ask { ask, .. } => {
                 let yes = self.calm || self.app_dice.per_mille(self.options.accept_per_mille);
-                self.soon(machine, Input::Answered { ask, yes });
+                let verdict = if yes {
+                    Verdict::Accept
+                } else {
+                    Verdict::Reject
+                };
+                self.soon(machine, Input::Answered { ask, verdict });
             }
         }
     }

@@ -1,12 +1,16 @@
 //! What the app asks of the engine. Types only.
 
-use crate::names::{ConnectionId, GroupId, HandleId, NodeAddress, NodeId, PeerId, RequestId};
+use crate::names::{
+    ConnectionId, GroupId, HandleId, NodeAddress, NodeId, PeerId, RecordId, RequestId,
+};
 use crate::time::Millis;
+use crate::wire::attributes::Value;
 
 /// Where a group or an identity is kept.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub enum Store {
     /// The durable store of this user.
+    #[default]
     Default,
     /// Gone with the engine.
     Memory,
@@ -26,7 +30,7 @@ pub struct IceServer {
 }
 
 /// How to open a group or graph.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct OpenOptions {
     /// Where it is kept.
     pub store: Store,
@@ -36,10 +40,14 @@ pub struct OpenOptions {
     pub ice_servers: Vec<IceServer>,
     /// Hide this machine's addresses from other members: only TURN candidates are used.
     pub relay_only: bool,
+    /// Graphs: the app answers [`Question::ValidateRecord`](super::effect::Question) for every record.
+    pub validates: bool,
+    /// Graphs: types of records that a newcomer wants first.
+    pub sync_precedence: Vec<String>,
 }
 
 /// What a new group is to be like.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct NewGroup {
     /// What people call it.
     pub friendly_name: String,
@@ -47,6 +55,10 @@ pub struct NewGroup {
     pub comment: String,
     /// A short readable kind.
     pub classifier: String,
+    /// While a member is not connected, nothing expires at it.
+    pub defer_expiration: bool,
+    /// Bytes of data and attributes that a record may have. None: 1 MiB.
+    pub max_record_size: Option<u32>,
 }
 
 /// What an invitation may do (a bearer invitation: whoever holds the text joins).
@@ -58,6 +70,83 @@ pub struct NewInvitation {
     pub usable_until: Option<u64>,
     /// Wall seconds since 1970 at which the membership it gives ends. None: the issuer's own end.
     pub expires: Option<u64>,
+}
+
+/// When a record ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Expiry {
+    /// Milliseconds since 1970 in peer time.
+    At(Millis),
+    /// Milliseconds from now.
+    In(Millis),
+}
+
+/// Attributes as the app gives them: names with their values.
+pub type NamedValues = Vec<(String, Vec<Value>)>;
+
+/// A record to add.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewRecord {
+    /// Its type.
+    pub kind: String,
+    /// What it carries.
+    pub data: Vec<u8>,
+    /// For searching.
+    pub attributes: NamedValues,
+    /// Its end.
+    pub expires: Expiry,
+    /// Its life is extended while its creator is online.
+    pub auto_refresh: bool,
+}
+
+/// What is to be different about a record. None: stays.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RecordUpdate {
+    /// What it carries.
+    pub data: Option<Vec<u8>>,
+    /// For searching.
+    pub attributes: Option<NamedValues>,
+    /// Its end: only ever later.
+    pub expires: Option<Expiry>,
+    /// Only if this is still its version.
+    pub if_version: Option<u32>,
+}
+
+/// How an attribute's value must stand to that of a clause.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Compare {
+    /// The same.
+    Equal,
+    /// Another one.
+    NotEqual,
+    /// Text that fits a pattern: `*` any run, `?` one character, `\\` before one of these three.
+    Like,
+    /// Less.
+    Below,
+    /// Less or the same.
+    AtMost,
+    /// Greater.
+    Above,
+    /// Greater or the same.
+    AtLeast,
+}
+
+/// Which records are looked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Search {
+    /// Those that all of these find; at least one.
+    And(Vec<Search>),
+    /// Those that any of these finds; at least one.
+    Or(Vec<Search>),
+    /// Those with a value that fits.
+    Clause {
+        /// An attribute's name, or one of [`crate::wire::attributes::BUILT_IN`].
+        attribute: String,
+        /// How it must stand.
+        compare: Compare,
+        /// To what.
+        value: Value,
+    },
 }
 
 /// To whom a direct connection goes.
@@ -195,6 +284,80 @@ pub enum Command {
         handle: HandleId,
         /// What it may do.
         invitation: NewInvitation,
+    },
+    /// Adds a record. Answered with `RecordAdded` once it is durable.
+    AddRecord {
+        /// Of a group or graph.
+        handle: HandleId,
+        /// It.
+        record: NewRecord,
+    },
+    /// Changes a record. Answered with `Done` once that is durable.
+    UpdateRecord {
+        /// Of a group or graph.
+        handle: HandleId,
+        /// Which.
+        id: RecordId,
+        /// How.
+        update: RecordUpdate,
+    },
+    /// Deletes a record everywhere. Answered with `Done` once that is durable.
+    DeleteRecord {
+        /// Of a group or graph.
+        handle: HandleId,
+        /// Which.
+        id: RecordId,
+    },
+    /// Reads a record. Answered with `Record`, at once.
+    GetRecord {
+        /// Of a group or graph.
+        handle: HandleId,
+        /// Which.
+        id: RecordId,
+    },
+    /// Reads the records there are. Answered with `Records`, at once.
+    ListRecords {
+        /// Of a group or graph.
+        handle: HandleId,
+        /// Of this type only.
+        kind: Option<String>,
+        /// Of this creator only.
+        creator: Option<PeerId>,
+    },
+    /// Finds records among those this node holds. Answered with `Records`, at once.
+    SearchRecords {
+        /// Of a group or graph.
+        handle: HandleId,
+        /// Which.
+        search: Search,
+    },
+    /// Drops a record here only; it comes back with the next synchronisation unless it is rejected.
+    /// Answered with `Done` once that is durable.
+    DeleteLocal {
+        /// Of a graph.
+        handle: HandleId,
+        /// Which.
+        id: RecordId,
+    },
+    /// Asks the app again about records that it deferred. Answered with `Done`, at once.
+    ValidateDeferred {
+        /// Of a graph.
+        handle: HandleId,
+        /// Which; none: all.
+        ids: Vec<RecordId>,
+    },
+    /// Writes the records, and what they rest on, into one piece. Answered with `Database`, at once.
+    ExportDatabase {
+        /// Of a group.
+        handle: HandleId,
+    },
+    /// Takes what was exported from the same group and identity; not while online. Answered with
+    /// `Done` once it is durable.
+    ImportDatabase {
+        /// Of a group.
+        handle: HandleId,
+        /// As exported.
+        data: Vec<u8>,
     },
     /// Gives a request up: it is answered with `aborted`. Answered with `Done`, at once.
     Abort {

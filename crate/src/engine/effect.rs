@@ -1,6 +1,7 @@
 //! What the driver must do. Types only: plain data, in order, each once.
 
 use super::command::{IceServer, Store};
+use super::event::{RecordChange, RecordInfo};
 use super::input::Channel;
 use crate::names::{AskId, LinkId, NodeId, NodeIndex, PeerId, SocketId, StorageId};
 
@@ -17,7 +18,7 @@ pub enum Role {
 }
 
 /// A question to the app.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Question {
     /// May this member open a direct connection to us?
     AcceptDirect {
@@ -25,6 +26,13 @@ pub enum Question {
         peer: PeerId,
         /// From which node.
         node_id: NodeId,
+    },
+    /// Is this record to be kept?
+    ValidateRecord {
+        /// It.
+        record: Box<RecordInfo>,
+        /// What became of it.
+        change: RecordChange,
     },
 }
 

@@ -3,9 +3,10 @@
 use crate::error::Error;
 use crate::names::{
     ConnectionId, ConnectionKind, GroupId, HandleId, NodeAddress, NodeId, NodeIndex, PeerId,
-    RequestId,
+    RecordId, RequestId,
 };
 use crate::time::Millis;
+use crate::wire::attributes::Attributes;
 
 /// How far a group is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -147,6 +148,59 @@ pub struct Opened {
     pub node_id: NodeId,
 }
 
+/// A record as the app sees it. Times are milliseconds since 1970 in peer time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RecordInfo {
+    /// Names it.
+    pub id: RecordId,
+    /// Its type.
+    pub kind: String,
+    /// Counts changes from 1.
+    pub version: u32,
+    /// Who made it.
+    pub creator: PeerId,
+    /// Who changed it last, if anybody did.
+    pub modified_by: Option<PeerId>,
+    /// When it was made.
+    pub created: Millis,
+    /// When it was changed last.
+    pub modified: Millis,
+    /// When it ends.
+    pub expires: Millis,
+    /// Its life is extended while its creator is online.
+    pub auto_refresh: bool,
+    /// For searching.
+    pub attributes: Attributes,
+    /// What it carries.
+    pub data: Vec<u8>,
+}
+
+/// What happened to a record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RecordChange {
+    /// It is new here.
+    Added,
+    /// A newer version came.
+    Updated,
+    /// It was deleted, or its author lost the right to it.
+    Deleted,
+    /// It came to its end.
+    Expired,
+}
+
+impl RecordChange {
+    /// The name the app sees.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Updated => "updated",
+            Self::Deleted => "deleted",
+            Self::Expired => "expired",
+        }
+    }
+}
+
 /// The answer to a command.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Answer {
@@ -160,6 +214,14 @@ pub enum Answer {
     Connected(Box<ConnectionInfo>),
     /// To `CreateInvitation`.
     Invitation(String),
+    /// To `AddRecord`.
+    RecordAdded(RecordId),
+    /// To `GetRecord`.
+    Record(Box<RecordInfo>),
+    /// To `ListRecords` and `SearchRecords`.
+    Records(Vec<RecordInfo>),
+    /// To `ExportDatabase`.
+    Database(Vec<u8>),
     /// To the others.
     Done,
 }
@@ -207,6 +269,31 @@ pub enum Event {
         kind: String,
         /// The message.
         data: Vec<u8>,
+    },
+    /// A record came, changed or went. It may have changed again since.
+    RecordChanged {
+        /// At which node.
+        node: NodeIndex,
+        /// What happened.
+        change: RecordChange,
+        /// To which.
+        id: RecordId,
+        /// Of which type.
+        kind: String,
+    },
+    /// Graphs: every record of a type that was wanted first is here.
+    TypeSynchronized {
+        /// At which node.
+        node: NodeIndex,
+        /// The type.
+        kind: String,
+    },
+    /// What others wrote could not be stored; it is kept in memory and tried again.
+    StorageFailed {
+        /// Of which node.
+        node: NodeIndex,
+        /// Why.
+        error: Error,
     },
     /// Going online failed.
     ConnectionFailed {

@@ -21,6 +21,17 @@ pub enum StorageFault {
     Blocked,
 }
 
+/// The app's word on a question.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// Yes.
+    Accept,
+    /// No.
+    Reject,
+    /// Ask again later; to a question about a direct connection the same as no.
+    Defer,
+}
+
 /// A stored value under its key.
 pub type Entry = (String, Vec<u8>);
 
@@ -135,6 +146,6 @@ pub enum Input {
         /// Which.
         ask: AskId,
         /// Its answer.
-        yes: bool,
+        verdict: Verdict,
     },
 }

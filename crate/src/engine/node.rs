@@ -6,7 +6,7 @@ use super::command::{IceServer, Store, Target};
 use super::context::Context;
 use super::effect::Effect;
 use super::event::{Event, State, Status};
-use super::input::{Input, StorageFault};
+use super::input::{Input, StorageFault, Verdict};
 use crate::error::{Code, Error, Stage};
 use crate::graph::link::Caller;
 use crate::graph::mailbox::{Mail, Mailbox, ServerUrl};
@@ -305,7 +305,9 @@ impl Node {
                 self.mailbox.input(cx, input);
             }
             Input::Locked { granted, .. } => self.locked(cx, granted),
-            Input::Answered { ask, yes } => self.graph.answered(cx, ask, yes),
+            Input::Answered { ask, verdict } => {
+                self.graph.answered(cx, ask, verdict == Verdict::Accept);
+            }
             Input::Persisted { result, .. } => self.saved(cx, result),
             input => self.graph.link_input(cx, self.kind.security(), input),
         }

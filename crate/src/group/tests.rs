@@ -44,6 +44,7 @@ fn creator(random: &mut Random) -> Group {
         friendly_name: "tea".to_owned(),
         comment: String::new(),
         classifier: String::new(),
+        ..NewGroup::default()
     };
     let state = Group::create(CRYPTO, random, NOW, &identity, &new, &[]).unwrap();
     Group::open(CRYPTO, identity, state)
@@ -204,6 +205,7 @@ fn the_longest_properties_fit_a_control_item() {
         friendly_name: wide.repeat(crate::limits::FRIENDLY_NAME_CHARS),
         comment: wide.repeat(crate::limits::COMMENT_CHARS),
         classifier: wide.repeat(crate::limits::CLASSIFIER_CHARS),
+        ..NewGroup::default()
     };
     let identity = Identity::new(&mut random);
     let state = Group::create(CRYPTO, &mut random, NOW, &identity, &new, &[]).unwrap();

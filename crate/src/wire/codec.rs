@@ -5,7 +5,9 @@
 //! input, so decode then encode always gives the same bytes.
 
 use crate::limits;
-use crate::names::{Attempt, GroupId, NodeAddress, NodeId, PeerId, SessionKey, Tag, Topic};
+use crate::names::{
+    Attempt, GroupId, NodeAddress, NodeId, PeerId, RecordHash, RecordId, SessionKey, Tag, Topic,
+};
 
 /// The bytes are not a message of ours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -125,6 +127,17 @@ macro_rules! wire_varint {
 }
 wire_varint!(u16, u32, u64);
 
+/// Small magnitudes of either sign in few bytes: 0, -1, 1, -2 are 0, 1, 2, 3.
+impl Wire for i64 {
+    fn encode(&self, out: &mut Vec<u8>) {
+        put_varint(out, ((*self << 1) ^ (*self >> 63)) as u64);
+    }
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let value = input.varint()?;
+        Ok((value >> 1) as i64 ^ -((value & 1) as i64))
+    }
+}
+
 impl Wire for u8 {
     fn encode(&self, out: &mut Vec<u8>) {
         out.push(*self);
@@ -168,7 +181,9 @@ macro_rules! wire_newtype {
         }
     )*};
 }
-wire_newtype!(PeerId, GroupId, NodeId, Tag, SessionKey, Topic, Attempt);
+wire_newtype!(
+    PeerId, GroupId, NodeId, Tag, SessionKey, Topic, Attempt, RecordId, RecordHash
+);
 
 impl<T: Wire> Wire for Option<T> {
     fn encode(&self, out: &mut Vec<u8>) {

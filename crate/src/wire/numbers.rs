@@ -176,6 +176,32 @@ pub mod control {
     pub const PROPERTIES: u8 = 2;
 }
 
+/// Kinds of attribute values.
+pub mod value {
+    /// Text.
+    pub const TEXT: u8 = 1;
+    /// A safe integer.
+    pub const NUMBER: u8 = 2;
+    /// A date.
+    pub const DATE: u8 = 3;
+}
+
+/// Records.
+pub mod record {
+    /// The form of what is signed.
+    pub const FORM: u8 = 1;
+    /// Flag: a tombstone.
+    pub const DELETED: u8 = 1;
+    /// Flag: its creator's nodes extend its life while they are online.
+    pub const AUTO_REFRESH: u8 = 2;
+    /// Never changed.
+    pub const ORIGINAL: u8 = 0;
+    /// Last changed by its creator.
+    pub const BY_CREATOR: u8 = 1;
+    /// Last changed by somebody else.
+    pub const BY_OTHER: u8 = 2;
+}
+
 /// Versions of what is stored.
 pub mod stored {
     /// An identity.

@@ -1,0 +1,4 @@
+//! The replicated database: signed records that every member holds, that converge whatever the order
+//! of their arrival, and that end by themselves.
+
+pub mod model;
