@@ -1,6 +1,8 @@
 //! The primitives behind one trait: the real ones, and a fast fake for bulk simulation.
 
+use crate::limits::RECORDS_PER_FRAME;
 use crate::names::{NodeId, SessionKey, Tag};
+use crate::random::Random;
 
 pub mod fake;
 pub mod noise;
@@ -14,6 +16,14 @@ pub trait Primitives: Send + Sync {
     fn sign(&self, seed: &[u8; 32], message: &[u8]) -> [u8; 64];
     /// Whether `key` signed `message`, by the one rule (ZIP 215) that decides validity everywhere.
     fn verify(&self, key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool;
+    /// Whether every one of them verifies singly, found out together, which costs less. `random` must be
+    /// unknown to whoever signed: who can guess it can make faults that cancel out.
+    fn verify_batch(&self, items: &[Signed<'_>], random: [u8; 32]) -> bool {
+        let _ = random;
+        items
+            .iter()
+            .all(|item| self.verify(item.key, item.message, item.signature))
+    }
     /// Whether the bytes are the one encoding of a public key that somebody can sign with.
     fn is_public_key(&self, key: &[u8; 32]) -> bool;
     /// The public half of a key-exchange secret.
@@ -36,6 +46,17 @@ pub trait Primitives: Send + Sync {
     fn derive(&self, secret: &[u8], purpose: &str, context: &[&[u8]]) -> [u8; 32];
 }
 
+/// A message and what is said to be its signature.
+#[derive(Clone, Copy)]
+pub struct Signed<'a> {
+    /// Of whoever is said to have signed.
+    pub key: &'a [u8; 32],
+    /// What was signed.
+    pub message: &'a [u8],
+    /// The signature.
+    pub signature: &'a [u8; 64],
+}
+
 /// The primitives an engine runs on.
 pub type Crypto = &'static dyn Primitives;
 
@@ -43,6 +64,22 @@ pub type Crypto = &'static dyn Primitives;
 pub static REAL: real::Real = real::Real;
 /// Primitives that keep their shape and none of their strength: for simulation only.
 pub static FAKE: fake::Fake = fake::Fake;
+
+/// For each item whether it verifies: in batches, and singly where a batch fails. Halving a failed batch
+/// would find one fault no sooner, and many much later.
+#[must_use]
+pub fn verify_all(crypto: Crypto, items: &[Signed<'_>], random: &mut Random) -> Vec<bool> {
+    let mut verdicts = Vec::with_capacity(items.len());
+    for batch in items.chunks(RECORDS_PER_FRAME) {
+        let all = batch.len() > 1 && crypto.verify_batch(batch, random.bytes());
+        verdicts.extend(
+            batch
+                .iter()
+                .map(|item| all || crypto.verify(item.key, item.message, item.signature)),
+        );
+    }
+    verdicts
+}
 
 /// The bytes that a signature for `purpose` within `scope` covers.
 #[must_use]
@@ -78,4 +115,86 @@ pub fn tag_of(crypto: Crypto, r: &[u8; 32]) -> Tag {
 #[must_use]
 pub fn node_of(crypto: Crypto, session: SessionKey) -> NodeId {
     NodeId(head(&crypto.hash(&[&session.0])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What was spoilt in an item.
+    #[derive(Clone, Copy, Debug)]
+    enum Fault {
+        Key,
+        Message,
+        Signature(usize),
+    }
+
+    fn fault() -> impl Strategy<Value = Fault> {
+        prop_oneof![
+            Just(Fault::Key),
+            Just(Fault::Message),
+            (0..64usize).prop_map(Fault::Signature)
+        ]
+    }
+
+    /// Verdicts of `count` items by three authors, of which some are spoilt.
+    fn verdicts(crypto: Crypto, count: usize, faults: &[(usize, Fault)]) -> Vec<bool> {
+        let mut items: Vec<([u8; 32], Vec<u8>, [u8; 64])> = (0..count)
+            .map(|i| {
+                let seed = [(i % 3) as u8; 32];
+                let message = vec![i as u8; i];
+                let signature = crypto.sign(&seed, &message);
+                (crypto.public_key(&seed), message, signature)
+            })
+            .collect();
+        for (at, fault) in faults {
+            let (key, message, signature) = &mut items[*at];
+            match fault {
+                Fault::Key => *key = crypto.public_key(&[9; 32]),
+                Fault::Message => message.push(1),
+                Fault::Signature(byte) => signature[*byte] ^= 4,
+            }
+        }
+        let signed: Vec<Signed<'_>> = items
+            .iter()
+            .map(|(key, message, signature)| Signed {
+                key,
+                message,
+                signature,
+            })
+            .collect();
+        verify_all(crypto, &signed, &mut Random::new([7; 32]))
+    }
+
+    #[test]
+    fn nothing_to_verify_is_no_failure() {
+        for crypto in [&REAL as Crypto, &FAKE] {
+            assert!(crypto.verify_batch(&[], [0; 32]));
+            assert!(verdicts(crypto, 0, &[]).is_empty());
+        }
+    }
+
+    #[test]
+    fn the_ends_of_batches_are_found() {
+        let count = 2 * RECORDS_PER_FRAME + 1;
+        for bad in [0, 63, 64, 127, 128] {
+            let right: Vec<bool> = (0..count).map(|i| i != bad).collect();
+            assert_eq!(verdicts(&REAL, count, &[(bad, Fault::Message)]), right);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn exactly_the_spoilt_are_found(
+            count in 1..100usize,
+            faults in proptest::collection::btree_map(0..100usize, fault(), 0..4),
+        ) {
+            let faults: Vec<(usize, Fault)> = faults.into_iter().filter(|(at, _)| *at < count).collect();
+            let right: Vec<bool> = (0..count).map(|i| faults.iter().all(|(at, _)| *at != i)).collect();
+            prop_assert_eq!(verdicts(&REAL, count, &faults), right.clone());
+            prop_assert_eq!(verdicts(&FAKE, count, &faults), right);
+        }
+    }
 }

@@ -3,12 +3,14 @@
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
 use curve25519_dalek::edwards::CompressedEdwardsY;
-use ed25519_zebra::{Signature, SigningKey, VerificationKey, VerificationKeyBytes};
+use ed25519_zebra::{Signature, SigningKey, VerificationKey, VerificationKeyBytes, batch};
 use hkdf::Hkdf;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng as _;
 use sha2::{Digest as _, Sha512};
 use x25519_dalek::{PublicKey, StaticSecret};
 
-use super::Primitives;
+use super::{Primitives, Signed};
 
 /// Ed25519 by ZIP 215, X25519, ChaCha20-Poly1305, SHA-512.
 pub struct Real;
@@ -27,6 +29,15 @@ impl Primitives for Real {
             key.verify(&Signature::from_bytes(signature), message)
                 .is_ok()
         })
+    }
+
+    fn verify_batch(&self, items: &[Signed<'_>], random: [u8; 32]) -> bool {
+        let mut batch = batch::Verifier::new();
+        for item in items {
+            let key = VerificationKeyBytes::from(*item.key);
+            batch.queue((key, Signature::from_bytes(item.signature), item.message));
+        }
+        batch.verify(ChaCha20Rng::from_seed(random)).is_ok()
     }
 
     fn is_public_key(&self, key: &[u8; 32]) -> bool {
