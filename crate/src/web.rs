@@ -16,6 +16,7 @@ mod plain;
 mod preview;
 mod promise;
 mod pump;
+mod record;
 mod shapes;
 mod socket;
 mod storage;

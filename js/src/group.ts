@@ -61,7 +61,7 @@ export class PeerGroup extends Handle<GroupEvents> {
     const friendlyName = checkedText(call, 'friendlyName', given.friendlyName);
     const online = typeof connect === 'object' ? checked(call, 'connect', connect) : {};
     const group = await PeerGroup.#opening(given, (engine, open) =>
-      engine.createGroup(open, friendlyName, comment, classifier),
+      engine.createGroup(open, friendlyName, comment, classifier, false, undefined),
     );
     if (connect !== false) await group.#connectOrUndo(online, given);
     return group;

@@ -164,10 +164,14 @@ export class EngineHost {
         const node = this.#nodes.get(event.node);
         const yes = node?.ask(event) ?? Promise.resolve(false);
         void yes.then((answer) => {
-          if (!this.#end) this.call((engine) => engine.answer(event.ask, answer));
+          if (!this.#end)
+            this.call((engine) => engine.answer(event.ask, answer ? 'accept' : 'reject'));
         });
         break;
       }
+      case 'validate':
+        this.call((engine) => engine.answer(event.ask, 'accept'));
+        break;
       default:
         this.#nodes.get(event.node)?.hear(event);
     }

@@ -48,7 +48,7 @@ interface Message {
   isTaken: boolean;
 }
 
-type NodeEvent = Exclude<EngineEvent, { type: 'answered' | 'closed' | 'ask' }>;
+type NodeEvent = Exclude<EngineEvent, { type: 'answered' | 'closed' | 'ask' | 'validate' }>;
 
 export class LocalNode {
   readonly subjects = new Set<Subject>();

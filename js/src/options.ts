@@ -181,6 +181,8 @@ export function openArguments(options: OpenOptions): OpenArguments {
       credential,
     })),
     relayOnly: options.iceTransportPolicy === 'relay',
+    validates: false,
+    syncPrecedence: [],
   };
 }
 

@@ -18,7 +18,7 @@ use super::shapes::{ConnectionInfo, NodeStatus};
 use crate::engine::command::{
     Command, IceServer, NewGroup, NewInvitation, OpenOptions, Store, Target,
 };
-use crate::engine::input::Input;
+use crate::engine::input::{Input, Verdict};
 use crate::error::{Code, Error};
 use crate::names::{AskId, ConnectionId, ConnectionKind, HandleId, NodeAddress, RequestId};
 use crate::wire::numbers::LINK_VERSION;
@@ -39,6 +39,8 @@ export interface OpenArguments {
   readonly rendezvous: readonly string[];
   readonly iceServers: readonly IceServerArguments[];
   readonly relayOnly: boolean;
+  readonly validates: boolean;
+  readonly syncPrecedence: readonly string[];
 }
 ";
 
@@ -67,6 +69,10 @@ extern "C" {
     fn ice_servers(this: &OpenArguments) -> Vec<IceServerArguments>;
     #[wasm_bindgen(method, getter, js_name = relayOnly)]
     fn relay_only(this: &OpenArguments) -> bool;
+    #[wasm_bindgen(method, getter)]
+    fn validates(this: &OpenArguments) -> bool;
+    #[wasm_bindgen(method, getter, js_name = syncPrecedence)]
+    fn sync_precedence(this: &OpenArguments) -> Vec<String>;
 }
 
 impl OpenArguments {
@@ -89,6 +95,8 @@ impl OpenArguments {
             rendezvous: self.rendezvous(),
             ice_servers: self.ice_servers().iter().map(server).collect(),
             relay_only: self.relay_only(),
+            validates: self.validates(),
+            sync_precedence: self.sync_precedence(),
         }
     }
 }
@@ -156,6 +164,8 @@ impl Engine {
         friendly_name: String,
         comment: String,
         classifier: String,
+        defer_expiration: bool,
+        max_record_size: Option<u32>,
     ) -> Result<f64, JsValue> {
         self.command(Command::CreateGroup {
             options: options.read(),
@@ -163,6 +173,8 @@ impl Engine {
                 friendly_name,
                 comment,
                 classifier,
+                defer_expiration,
+                max_record_size,
             },
         })
     }
@@ -339,9 +351,18 @@ impl Engine {
     }
 
     /// Answers a question.
-    pub fn answer(&self, ask: f64, yes: bool) {
+    pub fn answer(
+        &self,
+        ask: f64,
+        #[wasm_bindgen(unchecked_param_type = "'accept' | 'reject' | 'defer'")] verdict: &str,
+    ) {
         let ask = AskId(ask as u64);
-        self.core.push(Input::Answered { ask, yes });
+        let verdict = match verdict {
+            "accept" => Verdict::Accept,
+            "defer" => Verdict::Defer,
+            _ => Verdict::Reject,
+        };
+        self.core.push(Input::Answered { ask, verdict });
     }
 
     /// The connection that a request is opening.
@@ -393,7 +414,7 @@ impl Engine {
 }
 
 impl Engine {
-    fn command(&self, command: Command) -> Result<f64, JsValue> {
+    pub(super) fn command(&self, command: Command) -> Result<f64, JsValue> {
         let answer = self
             .core
             .with_engine(|engine| engine.command(now(), command));

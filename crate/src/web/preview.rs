@@ -48,11 +48,11 @@ impl From<Preview> for InvitationInfo {
             issuer_name: preview.issuer_name,
             subject: preview.subject.map(|peer| peer.to_string()),
             roles: preview.roles.iter().map(|role| role.as_str()).collect(),
-            not_before: date(preview.not_before.saturating_mul(1000)),
+            not_before: date(preview.not_before.saturating_mul(1000) as f64),
             not_after: date(
                 preview
                     .not_after
-                    .map_or(LAST_DATE_MS, |end| end.saturating_mul(1000)),
+                    .map_or(LAST_DATE_MS, |end| end.saturating_mul(1000)) as f64,
             ),
             rendezvous: preview.rendezvous,
         }

@@ -14,7 +14,7 @@ use super::lock::Locks;
 use super::shapes::News;
 use super::socket::Sockets;
 use super::storage::Storage;
-use crate::engine::effect::{Effect, Question};
+use crate::engine::effect::Effect;
 use crate::engine::event::Event;
 use crate::engine::input::Input;
 use crate::engine::{Config, Engine};
@@ -195,12 +195,11 @@ impl Core {
             Effect::Ask {
                 ask,
                 node,
-                question: Question::AcceptDirect { peer, node_id },
+                question,
             } => self.outbox.borrow_mut().push_back(News::Ask {
                 ask,
                 node,
-                peer,
-                node_id,
+                question,
             }),
         }
     }

@@ -4,11 +4,17 @@ use js_sys::{Date, Uint8Array};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
+use self::record::{
+    PeerRecord, RecordEvent, StorageFailedEvent, TypeSynchronizedEvent, ValidateEvent,
+};
 use super::failure::Failure;
 use super::plain::{Plain, plain};
+use crate::engine::effect::Question;
 use crate::engine::event::{self, Answer, Event};
-use crate::names::{AskId, ConnectionKind, NodeId, NodeIndex, PeerId};
+use crate::names::{AskId, ConnectionKind, NodeIndex};
 use crate::wire::text;
+
+mod record;
 
 #[wasm_bindgen(typescript_custom_section)]
 const NAMES: &str = "
@@ -27,7 +33,8 @@ export type Role = 'admin' | 'inviting-member' | 'member';
 export type ConnectionKind = 'neighbor' | 'direct';
 /** Anything that happened, in order. */
 export type EngineEvent = AnsweredEvent | StatusEvent | NeighborEvent | DirectEvent | DataEvent
-  | FailedEvent | ClosedEvent | AskEvent;
+  | RecordEvent | TypeSynchronizedEvent | StorageFailedEvent | FailedEvent | ClosedEvent | AskEvent
+  | ValidateEvent;
 ";
 
 plain! {
@@ -88,7 +95,7 @@ plain! {
         request: u64 => "request" ":" "number",
         /// The answer.
         value: Option<JsValue> => "value" "?:"
-            "Opened | NodeStatus | ConnectionInfo | string",
+            "Opened | NodeStatus | ConnectionInfo | PeerRecord | PeerRecord[] | Uint8Array<ArrayBuffer> | string",
         /// Why there is none.
         failure: Option<Failure> => "failure" "?:" "Failure",
     }
@@ -180,8 +187,8 @@ plain! {
     }
 }
 
-pub(super) fn date(milliseconds: u64) -> JsValue {
-    Date::new(&(milliseconds as f64).into()).into()
+pub(super) fn date(milliseconds: f64) -> JsValue {
+    Date::new(&milliseconds.into()).into()
 }
 
 impl From<event::Status> for NodeStatus {
@@ -208,7 +215,7 @@ impl From<event::ConnectionInfo> for ConnectionInfo {
             address: text::node_address(&info.address),
             path: info.path.as_str(),
             rtt_ms: info.rtt_ms,
-            opened_at: date(info.opened_at),
+            opened_at: date(info.opened_at as f64),
             bytes_sent: info.bytes_sent,
             bytes_received: info.bytes_received,
         }
@@ -253,6 +260,13 @@ fn answered(answer: Answer) -> Option<JsValue> {
         Answer::Connected(info) => ConnectionInfo::from(*info).plain(),
         Answer::Listening(address) => text::node_address(&address).plain(),
         Answer::Invitation(text) => text.plain(),
+        Answer::RecordAdded(id) => id.to_string().plain(),
+        Answer::Record(info) => PeerRecord::from(*info).plain(),
+        Answer::Records(found) => {
+            let found: Vec<PeerRecord> = found.into_iter().map(Into::into).collect();
+            found.plain()
+        }
+        Answer::Database(bytes) => Uint8Array::from(bytes.as_slice()).plain(),
         Answer::Done => None,
     }
 }
@@ -261,12 +275,11 @@ fn answered(answer: Answer) -> Option<JsValue> {
 pub(super) enum News {
     /// Of the engine.
     Event(Event),
-    /// May this member open a direct connection?
+    /// A question to the app.
     Ask {
         ask: AskId,
         node: NodeIndex,
-        peer: PeerId,
-        node_id: NodeId,
+        question: Question,
     },
 }
 
@@ -275,15 +288,25 @@ impl Plain for News {
         match self {
             Self::Event(event) => plain_event(event),
             Self::Ask {
+                ask: AskId(ask),
+                node: NodeIndex(node),
+                question: Question::AcceptDirect { peer, node_id },
+            } => AskEvent {
                 ask,
                 node,
-                peer,
-                node_id,
-            } => AskEvent {
-                ask: ask.0,
-                node: node.0,
                 peer: peer.to_string(),
                 node_id: node_id.to_string(),
+            }
+            .plain(),
+            Self::Ask {
+                ask: AskId(ask),
+                node: NodeIndex(node),
+                question: Question::ValidateRecord { record, change },
+            } => ValidateEvent {
+                ask,
+                node,
+                record: (*record).into(),
+                change: record::asked(change),
             }
             .plain(),
         }
@@ -332,6 +355,27 @@ fn plain_event(event: Event) -> Option<JsValue> {
             from: from.to_string(),
             kind,
             data: Uint8Array::from(data.as_slice()),
+        }
+        .plain(),
+        Event::RecordChanged {
+            node,
+            change,
+            id,
+            kind,
+        } => RecordEvent {
+            node: node.0,
+            change: change.as_str(),
+            id: id.to_string(),
+            kind,
+        }
+        .plain(),
+        Event::TypeSynchronized { node, kind } => {
+            let node = node.0;
+            TypeSynchronizedEvent { node, kind }.plain()
+        }
+        Event::StorageFailed { node, error } => StorageFailedEvent {
+            node: node.0,
+            failure: error.into(),
         }
         .plain(),
         Event::ConnectionFailed { node, error } => FailedEvent {
