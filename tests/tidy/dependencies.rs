@@ -50,8 +50,8 @@ const ONE_COPY: &[&str] = &[
 /// in does not count.
 const WEBSOCKETS: &[&str] = &["sha1", "tungstenite"];
 
-/// Build tools, in nothing that is shipped: their dependencies count for licences only.
-const TOOLS: &[&str] = &["xtask"];
+/// Build tools and benchmarks, in nothing that is shipped: their dependencies count for licences only.
+const TOOLS: &[&str] = &["peer-group-bench", "xtask"];
 
 struct Package {
     name: String,

@@ -1,17 +1,13 @@
 // `npm run bench [-- name ...]`: benchmarks, each of which prints its figures.
 
+import { buildBenchmarks } from './build.mjs';
 import { nearest } from './nearest.mjs';
-import { bring } from './setup.mjs';
 import { run, Stop, say } from './talk.mjs';
 
-/** name: what `npm run bench -- name` runs; what: for people; ready: brings what it needs. */
+/** name: what `npm run bench -- name` runs, a row of tests/bench/lib.rs too; what: for people. */
 const BENCHMARKS = [
-  {
-    name: 'crypto',
-    what: 'handshakes and signatures, on this machine',
-    ready: () => bring('rust'),
-    command: ['cargo', 'bench', '--locked', '-p', 'peer-group-tests', '--bench', 'crypto'],
-  },
+  { name: 'crypto', what: 'handshakes and signatures' },
+  { name: 'verify', what: 'records verified, singly and in batches, beside WebCrypto' },
 ];
 
 export async function bench(names) {
@@ -22,10 +18,9 @@ export async function bench(names) {
     }
   }
   const chosen = BENCHMARKS.filter(({ name }) => names.length === 0 || names.includes(name));
-  for (const { name, what, ready, command } of chosen) {
+  const built = await buildBenchmarks();
+  for (const { name, what } of chosen) {
     say(`── ${name}: ${what}`);
-    await ready();
-    const [program, ...args] = command;
-    await run(program, args);
+    await run(process.execPath, ['tests/bench/run.mjs', name, ...built]);
   }
 }

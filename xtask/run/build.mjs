@@ -12,6 +12,7 @@ export const DEMO = 'www/dist';
 export const TEST_PACKAGE = 'target/test-package';
 
 const GENERATED = 'js/src/generated';
+const BENCHMARKS = 'target/bench-wasm';
 const TEST_GENERATED = 'target/test-generated';
 const RUST_INPUTS = [
   'Cargo.toml',
@@ -21,7 +22,6 @@ const RUST_INPUTS = [
   'xtask/Cargo.toml',
   'package-lock.json',
 ];
-const WASM_FILES = ['peer_group.js', 'peer_group.d.ts', 'peer_group_bg.wasm'];
 
 /** `npm run build`: the npm package, complete, in dist/. */
 export async function buildPackage() {
@@ -49,26 +49,37 @@ export async function buildDemo() {
   await once('demo', step, async () => (await import('./bundle.mjs')).bundleDemo(PACKAGE, DEMO));
 }
 
-/** The rendezvous server; the path of its program. Cargo itself knows when there is nothing to do. */
+/** The rendezvous server; the path of its program. */
 export async function buildServer() {
   await bring('rust');
-  const target = process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target');
-  const program = join(
-    target,
-    'debug',
-    process.platform === 'win32' ? 'peer-group-signaling.exe' : 'peer-group-signaling',
-  );
-  const quiet = existsSync(program) ? ['--quiet'] : [];
-  await run('cargo', ['build', '--locked', '--package', 'peer-group-signaling', ...quiet]);
-  if (!existsSync(program)) throw new Stop(`cargo built no ${program}`);
-  return program;
+  return program('peer-group-signaling', 'debug');
 }
 
-async function wasm(name, folder, options = []) {
+/** The benchmarks: the path of the native program, and that of the wasm module's JavaScript. */
+export async function buildBenchmarks() {
+  await bring('npm', 'wasm');
+  const its = { name: 'peer-group-bench', inputs: ['tests/bench'] };
+  await wasm('bench-wasm', BENCHMARKS, ['--package', its.name], its);
+  const native = await program('peer-group-bench', 'release', ['--release']);
+  return [native, join(ROOT, BENCHMARKS, 'peer_group_bench.js')];
+}
+
+/** Builds a native program; its path. Cargo itself knows when there is nothing to do. */
+async function program(name, folder, options = []) {
+  const target = process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target');
+  const path = join(target, folder, process.platform === 'win32' ? `${name}.exe` : name);
+  const quiet = existsSync(path) ? ['--quiet'] : [];
+  await run('cargo', ['build', '--locked', '--package', name, ...options, ...quiet]);
+  if (!existsSync(path)) throw new Stop(`cargo built no ${path}`);
+  return path;
+}
+
+async function wasm(name, folder, options = [], its = { name: 'peer-group', inputs: [] }) {
+  const file = `${folder}/${its.name.replaceAll('-', '_')}`;
   const step = {
-    inputs: RUST_INPUTS,
+    inputs: [...RUST_INPUTS, ...its.inputs],
     also: `${ask('rustc', ['-vV'])} ${options}`,
-    outputs: WASM_FILES.map((file) => `${folder}/${file}`),
+    outputs: [`${file}.js`, `${file}.d.ts`, `${file}_bg.wasm`],
     doing:
       options.length > 0
         ? `building the engine for browsers (${options.join(' ')})`

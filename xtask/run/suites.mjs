@@ -97,7 +97,8 @@ export const SUITES = [
 ];
 
 function clippyForBrowsers(...features) {
-  const what = ['-p', 'peer-group', '--lib', '--target', 'wasm32-unknown-unknown', ...features];
+  const packages = ['-p', 'peer-group', '-p', 'peer-group-bench'];
+  const what = [...packages, '--lib', '--target', 'wasm32-unknown-unknown', ...features];
   return cargo('clippy', '--locked', ...what, '--', '-D', 'warnings');
 }
 

@@ -12,8 +12,9 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 usage:
-  xtask wasm [--out DIR] [--features A,B]   build the engine for browsers into DIR
-                                            (default js/src/generated)
+  xtask wasm [--out DIR] [--features A,B] [--package P]
+                                            build the engine, or package P with it, for
+                                            browsers into DIR (default js/src/generated)
   xtask wasm-test FILE [ARGS]               run a wasm test file; the runner for
                                             `cargo test --target wasm32-unknown-unknown`";
 

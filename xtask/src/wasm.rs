@@ -7,11 +7,11 @@ use std::process::Command;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 const PROFILE: &str = "wasm";
-/// What the files are called: `peer_group.js`, `peer_group.d.ts`, `peer_group_bg.wasm`.
-const NAME: &str = "peer_group";
 
 /// What to build and where to put it.
 pub(crate) struct Order {
+    /// Its files are called by it: `peer_group.js`, `peer_group.d.ts`, `peer_group_bg.wasm`.
+    package: String,
     out: PathBuf,
     features: Option<String>,
 }
@@ -19,6 +19,7 @@ pub(crate) struct Order {
 impl Order {
     pub(crate) fn parse(arguments: &[String]) -> Result<Self, String> {
         let mut order = Self {
+            package: "peer-group".to_owned(),
             out: root()?.join("js/src/generated"),
             features: None,
         };
@@ -28,9 +29,10 @@ impl Order {
             match name.as_str() {
                 "--out" => order.out = PathBuf::from(value),
                 "--features" => order.features = Some(value.clone()),
+                "--package" => order.package = value.clone(),
                 _ => {
                     return Err(format!(
-                        "unknown option {name} (there are --out and --features)"
+                        "unknown option {name} (there are --out, --features and --package)"
                     ));
                 }
             }
@@ -52,7 +54,7 @@ impl Order {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo
             .current_dir(&root)
-            .args(["build", "--locked", "--package", "peer-group", "--lib"]);
+            .args(["build", "--locked", "--lib", "--package", &self.package]);
         cargo.args(["--target", TARGET, "--profile", PROFILE]);
         if let Some(features) = &self.features {
             cargo.args(["--features", features]);
@@ -64,7 +66,7 @@ impl Order {
         Ok(target
             .join(TARGET)
             .join(PROFILE)
-            .join(NAME)
+            .join(self.name())
             .with_extension("wasm"))
     }
 
@@ -77,17 +79,23 @@ impl Order {
             "--out-dir".into(),
             self.out.clone().into(),
             "--out-name".into(),
-            NAME.into(),
+            self.name().into(),
             "--remove-producers-section".into(),
         ];
         wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(arguments)
             .map_err(|error| format!("wasm-bindgen: {error:#}"))
     }
 
+    /// What the files of the module are called by.
+    fn name(&self) -> String {
+        self.package.replace('-', "_")
+    }
+
     /// Makes the bound module small, and keeps the larger one for the size report.
     fn optimise(&self) -> Result<(), String> {
-        let small = self.out.join(format!("{NAME}_bg.wasm"));
-        let large = self.out.join(format!("{NAME}_before_opt.wasm"));
+        let name = self.name();
+        let small = self.out.join(format!("{name}_bg.wasm"));
+        let large = self.out.join(format!("{name}_before_opt.wasm"));
         std::fs::rename(&small, &large).map_err(|e| format!("{}: {e}", small.display()))?;
         let tool = root()?.join("node_modules/binaryen/bin/wasm-opt");
         let mut node = Command::new("node");
