@@ -125,6 +125,35 @@ pub const RECORDS_WINDOW_BYTES: usize = 512 * 1024;
 pub const RECORDS_FRAME_BYTES: usize = 16 * 1024;
 /// Records of one frame; also the most signatures that are verified together.
 pub const RECORDS_PER_FRAME: usize = 64;
+/// Symbols of one part in a comparison; a part that may need more is split.
+pub const SYNC_SYMBOLS: usize = 8192;
+/// Symbols that one end keeps for a comparison before they tell the difference: 2 MiB.
+pub const SYNC_SYMBOLS_KEPT: usize = 131_072;
+/// Symbols in one frame: some ten packets, as for records.
+pub const SYNC_SYMBOLS_PER_FRAME: usize = 1200;
+/// Short ids in one frame, likewise.
+pub const SYNC_IDS_PER_FRAME: usize = 2000;
+/// How often a part is split into 16: 65 536 parts of even 500 000 records hold 8 each.
+pub const SYNC_DEPTH: u32 = 4;
+/// Parts that are under way at once in one comparison.
+pub const SYNC_PARTS: usize = 8;
+/// Bytes that one comparison may take at either end, without what is compared.
+pub const SYNC_BYTES: usize = 64 * 1024;
+/// And this for each item that either end has.
+pub const SYNC_BYTES_PER_ITEM: usize = 64;
+/// Items of the other end that count for that: it may claim any number.
+pub const SYNC_ITEMS: u32 = 524_288;
+/// Messages that one comparison may take at either end; and one for each of the items, by 8.
+pub const SYNC_MESSAGES: usize = 256;
+/// Comparisons in a row that follow differences.
+pub const SYNC_ROUNDS: u32 = 4;
+/// Comparisons that the other end may begin between two of our own times for one.
+pub const SYNC_BEGUN: u32 = 16;
+/// How often the other end of a link may ask for everything.
+pub const SYNC_STREAMS: u32 = 2;
+/// Who has this many times less than the other asks for everything: what it has then comes twice,
+/// which costs as much as to find out.
+pub const SYNC_FEW: u32 = 16;
 /// Between two comparisons with a random neighbor.
 pub const ANTI_ENTROPY_MS: Millis = 60_000;
 /// How much peer time may move per minute.

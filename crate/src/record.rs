@@ -2,3 +2,4 @@
 //! of their arrival, and that end by themselves.
 
 pub mod model;
+pub mod sync;

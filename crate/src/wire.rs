@@ -7,4 +7,5 @@ pub mod link;
 pub mod numbers;
 pub mod rendezvous;
 pub mod seconds;
+pub mod sync;
 pub mod text;

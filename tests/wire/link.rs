@@ -153,7 +153,7 @@ fn handshake_payloads() {
         proof: small(&[2]),
         time_ms: 300,
         nonce: [4; 16],
-        summary: small(&[]),
+        holds: None,
         offer: None,
     };
     golden(&hello, "01 01 01 02 ac02 04*16 00 00");
@@ -161,7 +161,7 @@ fn handshake_payloads() {
         session: small(&[1]),
         proof: small(&[2]),
         grant: small(&[3]),
-        summary: small(&[]),
+        compared: None,
         description: description(false),
     };
     golden(

@@ -13,7 +13,7 @@ use crate::limits;
 use crate::names::{Attempt, LinkId, NodeAddress, NodeId, PeerId, SessionKey, Tag};
 use crate::wire::codec::{Bytes, List, Wire as _};
 use crate::wire::description::Description;
-use crate::wire::link::{Hello, Proof, Purpose, Reply, Signal, SignalBody, Summary};
+use crate::wire::link::{Hello, Proof, Purpose, Reply, Signal, SignalBody};
 
 /// Somebody's message 1.
 pub struct Knock<'a> {
@@ -302,7 +302,7 @@ impl Graph {
             session: session_bytes(&self.own.session),
             proof: Proof::new(security.proof()).unwrap_or_default(),
             grant: Bytes::new(answering.grant).unwrap_or_default(),
-            summary: Summary::default(),
+            compared: None,
             description,
         };
         let keys = self.answer_with(address, attempt, answering.responder, &reply);

@@ -13,9 +13,7 @@ use crate::limits;
 use crate::names::{Attempt, LinkId, NodeAddress};
 use crate::wire::codec::{Bytes, Wire as _};
 use crate::wire::description::Description;
-use crate::wire::link::{
-    Hello, Proof, Purpose, Reply, SessionBytes, Signal, SignalBody, Summary, Trickle,
-};
+use crate::wire::link::{Hello, Proof, Purpose, Reply, SessionBytes, Signal, SignalBody, Trickle};
 
 impl Graph {
     /// Begins a link. With a verified session the offer goes out in message 1; without, the other
@@ -97,7 +95,7 @@ impl Graph {
             proof: Proof::new(security.proof()).unwrap_or_default(),
             time_ms: cx.now.wall,
             nonce: cx.random.bytes(),
-            summary: Summary::default(),
+            holds: None,
             offer,
         };
         let terms = Terms {

@@ -10,15 +10,14 @@ use crate::limits::{
 use crate::names::{Attempt, NodeAddress};
 use crate::wire::codec::{Bytes, List, Malformed, Reader, Text, Wire};
 use crate::wire::description::{Description, Line};
-use crate::wire::numbers::{LINK_VERSION, bye, frame, purpose, reply, signal, trickle};
+use crate::wire::numbers::{LINK_VERSION, bye, frame, purpose, reply, scope, signal, trickle};
+use crate::wire::sync::{Answers, Digests, Message};
 use crate::{wire_enum, wire_struct};
 
 /// What a node shows to prove that it may be here: opaque to the graph.
 pub type Proof = Bytes<{ 12 * 1024 }>;
 /// What a node hands to one it lets in: opaque to the graph.
 pub type Grant = Bytes<{ 12 * 1024 }>;
-/// A summary of what a node holds, for synchronisation; empty until there are records.
-pub type Summary = Bytes<64>;
 /// A signed session in its wire form.
 pub type SessionBytes = Bytes<256>;
 
@@ -62,6 +61,16 @@ small_enum! {
         Replaced = bye::REPLACED,
         /// The other side broke a rule.
         Fault = bye::FAULT,
+    }
+}
+
+small_enum! {
+    /// What is compared.
+    Scope {
+        /// Control items.
+        Control = scope::CONTROL,
+        /// Records.
+        Data = scope::DATA,
     }
 }
 
@@ -137,8 +146,8 @@ wire_struct! {
         pub time_ms: u64,
         /// Makes the keys of synchronisation unpredictable.
         pub nonce: [u8; 16],
-        /// What the initiator holds.
-        pub summary: Summary,
+        /// What the initiator holds, if it wants to know what differs.
+        pub holds: Option<Digests>,
         /// The initiator's description; only to somebody whose session it has verified.
         pub offer: Option<Description>,
     }
@@ -155,8 +164,8 @@ wire_enum! {
             proof: Proof,
             /// What the initiator gets, if it stood at the door.
             grant: Grant,
-            /// What the responder holds.
-            summary: Summary,
+            /// How that compares with what the responder holds.
+            compared: Option<Answers>,
             /// The answer, or an offer if message 1 carried none.
             description: Description,
         },
@@ -276,6 +285,13 @@ wire_enum! {
             to: u64,
             /// How many.
             messages: u32,
+        },
+        /// Something of a comparison.
+        Sync = frame::SYNC {
+            /// Of what.
+            scope: Scope,
+            /// It.
+            message: Message,
         },
     }
 }

@@ -143,6 +143,52 @@ pub mod frame {
     pub const DATA: u8 = 11;
     /// Messages were taken.
     pub const TAKEN: u8 = 12;
+    /// Something of a comparison.
+    pub const SYNC: u8 = 13;
+}
+
+/// What is compared.
+pub mod scope {
+    /// Control items.
+    pub const CONTROL: u8 = 1;
+    /// Records.
+    pub const DATA: u8 = 2;
+}
+
+/// Messages of a comparison.
+pub mod sync {
+    /// What the sender holds.
+    pub const HOLDS: u8 = 1;
+    /// Answer to it.
+    pub const ANSWER: u8 = 2;
+    /// What the sender holds in each of the parts of a part.
+    pub const SPLIT: u8 = 3;
+    /// Answer to it.
+    pub const PARTS: u8 = 4;
+    /// Coded symbols of a part.
+    pub const SYMBOLS: u8 = 5;
+    /// They do not tell the difference yet.
+    pub const MORE: u8 = 6;
+    /// All ids of a part.
+    pub const IDS: u8 = 7;
+    /// Those of a part that the sender lacks.
+    pub const WANT: u8 = 8;
+    /// The sender wants everything.
+    pub const SEND_ALL: u8 = 9;
+    /// All of a type was sent.
+    pub const TYPE_END: u8 = 10;
+    /// All was sent.
+    pub const END: u8 = 11;
+}
+
+/// How what one holds compares with what somebody else does.
+pub mod compared {
+    /// Nothing differs.
+    pub const SAME: u8 = 1;
+    /// Something differs.
+    pub const DIFFERS: u8 = 2;
+    /// The sender has so little that it wants everything.
+    pub const EVERYTHING: u8 = 3;
 }
 
 /// Why a link ends.
