@@ -81,12 +81,12 @@ export class DirectConnection implements AsyncDisposable {
     checkedText('send', 'type', type);
     checked('send', 'send', options);
     if (!(data instanceof Blob) && !this.#before) {
-      await this.#carrier.send(this.id, type, bytesOf(data), options);
+      await this.#carrier.send(this.id, type, messageBytes(data), options);
       return;
     }
     const read = data instanceof Blob ? data.arrayBuffer() : data;
     const sent = Promise.resolve(this.#before).then(async () => {
-      const taken = this.#carrier.send(this.id, type, bytesOf(await read), options);
+      const taken = this.#carrier.send(this.id, type, messageBytes(await read), options);
       // Not to be awaited here: the next one may leave as soon as this one has left.
       return { taken };
     });
@@ -126,7 +126,7 @@ export class DirectConnection implements AsyncDisposable {
 }
 
 /** The bytes of what an app sends. */
-export function bytesOf(data: Uint8Array | ArrayBuffer | string): Uint8Array {
+export function messageBytes(data: Uint8Array | ArrayBuffer | string): Uint8Array {
   if (typeof data === 'string') return new TextEncoder().encode(data);
   if (data instanceof Uint8Array) return data;
   if (data instanceof ArrayBuffer) return new Uint8Array(data);

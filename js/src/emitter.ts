@@ -1,12 +1,15 @@
 // Typed events on EventTarget: on() with its undo, events() as an iterator, and who listens to what.
 
+import { Backlog } from './backlog.js';
+import type { RecordChange } from './watch.js';
+
 /** How to listen. */
 export interface ListenOptions {
   /** Ends it. */
   readonly signal?: AbortSignal;
   /** Only the first. */
   readonly once?: boolean;
-  /** For 'incoming-data': only this type. */
+  /** For 'record-changed' and 'incoming-data': only this type. */
   readonly filter?: string;
 }
 
@@ -27,6 +30,12 @@ export interface Watcher {
   listened(type: string): void;
   /** The event waits in an iterator. The function is called when the app took it, or never will. */
   hold(event: Event): () => void;
+}
+
+/** An event that waits in an iterator. */
+interface Held<E> {
+  readonly event: E;
+  readonly release: () => void;
 }
 
 /** An EventTarget whose event types are `M`. */
@@ -107,12 +116,13 @@ export class Emitter<M> extends EventTarget {
     return undo;
   }
 
-  /** Every event from now on. Ends with the object, by its signal, or when the loop is left. */
+  /** Every event from now on. Ends with the object, by its signal, or when the loop is left. Of a
+   *  status, and of each record, only the last waits that nobody fetched yet. */
   events<T extends keyof M & string>(
     type: T,
     options: ListenOptions = {},
   ): AsyncIterableIterator<M[T]> {
-    const waiting: { event: M[T]; release: () => void }[] = [];
+    const waiting = new Backlog<Held<M[T]>>();
     const askers: ((result: IteratorResult<M[T]>) => void)[] = [];
     let over = false;
     const finish = () => {
@@ -125,7 +135,7 @@ export class Emitter<M> extends EventTarget {
     };
     const drop = () => {
       finish();
-      for (const { release } of waiting.splice(0)) release();
+      for (const { release } of waiting.clear()) release();
     };
     const heard: EventListener = (event) => {
       if (!passes(event, options.filter)) return;
@@ -133,9 +143,8 @@ export class Emitter<M> extends EventTarget {
       if (ask) {
         ask({ done: false, value: event as M[T] & Event });
       } else {
-        // A status that nobody fetched yet is replaced by the one that follows.
-        if (type === 'status-changed') waiting.length = 0;
-        waiting.push({ event: event as M[T] & Event, release: this.#watcher?.hold(event) ?? none });
+        const release = this.#watcher?.hold(event) ?? none;
+        waiting.put(keyOf(event), { event: event as M[T] & Event, release }, latest);
       }
       if (options.once) finish();
     };
@@ -210,6 +219,30 @@ function passes(event: Event, filter: string | undefined): boolean {
   return (
     typeof detail === 'object' && detail !== null && 'type' in detail && detail.type === filter
   );
+}
+
+/** Of which thing only the last event waits. */
+function keyOf(event: Event): string | undefined {
+  if (event.type === 'status-changed') return event.type;
+  return changeOf(event)?.id;
+}
+
+function changeOf(event: unknown): RecordChange | undefined {
+  return event instanceof CustomEvent && event.type === 'record-changed' ? event.detail : undefined;
+}
+
+/** The later event; a record that the app has not heard of yet is new to it. */
+function latest<E>(waiting: Held<E>, later: Held<E>): Held<E> {
+  const [before, after] = [changeOf(waiting.event), changeOf(later.event)];
+  if (!before || !after || isGone(after)) return later;
+  const change = before.change === 'added' ? 'added' : 'updated';
+  if (change === after.change) return later;
+  const event = new CustomEvent('record-changed', { detail: { ...after, change } });
+  return { ...later, event: event as E };
+}
+
+function isGone({ change }: RecordChange): boolean {
+  return change === 'deleted' || change === 'expired';
 }
 
 function none(): void {}

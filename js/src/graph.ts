@@ -1,5 +1,6 @@
 // Graphs: the layer below groups, without discovery and credentials.
 
+import { textOf } from './answers.js';
 import { invalidArgument } from './errors.js';
 import type {
   ConnectionId,
@@ -8,20 +9,24 @@ import type {
   Opened,
   PeerId,
 } from './generated/peer_group.js';
-import { Handle, type HandleEvents, opening, requireWebRtc, textOf } from './handle.js';
+import { Handle, type HandleEvents, opening, requireWebRtc } from './handle.js';
 import type { EngineHost } from './host.js';
 import { engine } from './load.js';
 import {
-  type AcceptDirect,
+  type CreateGraphOptions,
   checked,
   checkedText,
   type DirectOptions,
-  type OpenOptions,
+  type OpenGraphOptions,
   timeoutOf,
 } from './options.js';
+import { type GraphRecords, LocalGraphRecords } from './records.js';
 
 /** Events of a graph. */
-export interface GraphEvents extends HandleEvents {}
+export interface GraphEvents extends HandleEvents {
+  /** Every record of a type that was wanted first is here. */
+  synchronized: CustomEvent<{ readonly type: string }>;
+}
 
 /** How far a graph is. */
 export interface GraphStatus {
@@ -35,21 +40,24 @@ export interface GraphStatus {
 
 /** An open graph: one handle on it. A graph has no secrets: who knows its id can find it. */
 export class PeerGraph extends Handle<GraphEvents> {
-  private constructor(host: EngineHost, opened: Opened, acceptDirect: AcceptDirect | undefined) {
-    super(host, opened, acceptDirect, 'invalid-graph');
+  readonly records: GraphRecords;
+
+  private constructor(host: EngineHost, opened: Opened, options: OpenGraphOptions) {
+    super(host, opened, options, 'invalid-graph');
+    this.records = new LocalGraphRecords(this);
   }
 
   /** Makes a graph, once ever per id. PeerGraphCreate. */
-  static async create(options: OpenOptions & { readonly graphId: string }): Promise<PeerGraph> {
-    const given = checked('PeerGraph.create', 'graph', options);
+  static async create(options: CreateGraphOptions): Promise<PeerGraph> {
+    const given = checked('PeerGraph.create', 'createGraph', options);
     const id = checkedText('PeerGraph.create', 'graphId', given.graphId);
     return PeerGraph.#opening(given, (engine, open) => engine.createGraph(open, id));
   }
 
   /** Opens a graph. PeerGraphOpen. */
-  static async open(graphId: string, options?: OpenOptions): Promise<PeerGraph> {
+  static async open(graphId: string, options?: OpenGraphOptions): Promise<PeerGraph> {
     const id = checkedText('PeerGraph.open', 'graphId', graphId);
-    const given = checked('PeerGraph.open', 'open', options);
+    const given = checked('PeerGraph.open', 'openGraph', options);
     return PeerGraph.#opening(given, (engine, open) => engine.openGraph(open, id));
   }
 
@@ -86,13 +94,19 @@ export class PeerGraph extends Handle<GraphEvents> {
     );
   }
 
+  /** @internal */
+  protected override typeSynchronized(type: string): void {
+    this.emit(new CustomEvent('synchronized', { detail: { type } }));
+  }
+
   static async #opening(
-    options: OpenOptions,
+    options: OpenGraphOptions,
     command: Parameters<typeof opening>[2],
   ): Promise<PeerGraph> {
+    checked('PeerGraph', 'security', options.security);
     const host = await engine();
     return opening(host, options, command, (opened) => {
-      return new PeerGraph(host, opened, options.acceptDirect);
+      return new PeerGraph(host, opened, options);
     });
   }
 }

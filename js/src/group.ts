@@ -1,6 +1,7 @@
 // Groups: members by credentials, found through a rendezvous server.
 
-import type { PeerError } from './errors.js';
+import { bytesOf, statusOf, textOf } from './answers.js';
+import { invalidArgument, type PeerError } from './errors.js';
 import {
   type GroupId,
   type InvitationInfo,
@@ -15,16 +16,14 @@ import {
   type HandleEvents,
   opening,
   requireWebRtc,
-  statusOf,
-  textOf,
 } from './handle.js';
 import type { EngineHost } from './host.js';
 import { engine, requireLoaded } from './load.js';
 import {
-  type AcceptDirect,
   type ConnectOptions,
   type CreateOptions,
   checked,
+  checkedRecordSize,
   checkedText,
   type InvitationOptions,
   type OpenOptions,
@@ -33,6 +32,7 @@ import {
   seconds,
   timeoutOf,
 } from './options.js';
+import { LocalRecords, type Records } from './records.js';
 
 /** Events of a group. */
 export interface GroupEvents extends HandleEvents {
@@ -44,10 +44,12 @@ export interface GroupEvents extends HandleEvents {
 export class PeerGroup extends Handle<GroupEvents> {
   /** The group. */
   readonly groupId: GroupId;
+  readonly records: Records;
   readonly #host: EngineHost;
 
-  private constructor(host: EngineHost, opened: Opened, acceptDirect: AcceptDirect | undefined) {
-    super(host, opened, acceptDirect, 'invalid-group');
+  private constructor(host: EngineHost, opened: Opened, options: OpenOptions) {
+    super(host, opened, options, 'invalid-group');
+    this.records = new LocalRecords(this);
     this.#host = host;
     this.groupId = opened.groupId;
   }
@@ -57,11 +59,12 @@ export class PeerGroup extends Handle<GroupEvents> {
   static async create(options: CreateOptions): Promise<PeerGroup> {
     const call = 'PeerGroup.create';
     const given = checked(call, 'create', options);
-    const { comment = '', classifier = '', connect = false } = given;
+    const { comment = '', classifier = '', connect = false, deferExpiration = false } = given;
+    const size = checkedRecordSize(given.maxRecordSize);
     const friendlyName = checkedText(call, 'friendlyName', given.friendlyName);
     const online = typeof connect === 'object' ? checked(call, 'connect', connect) : {};
     const group = await PeerGroup.#opening(given, (engine, open) =>
-      engine.createGroup(open, friendlyName, comment, classifier, false, undefined),
+      engine.createGroup(open, friendlyName, comment, classifier, deferExpiration, size),
     );
     if (connect !== false) await group.#connectOrUndo(online, given);
     return group;
@@ -139,6 +142,24 @@ export class PeerGroup extends Handle<GroupEvents> {
     return answer;
   }
 
+  /** The records and what they rest on, to be kept elsewhere. PeerGroupExportDatabase. */
+  async exportDatabase(): Promise<Uint8Array> {
+    const { answer } = this.request((engine, handle) => engine.exportDatabase(handle), bytesOf);
+    return answer;
+  }
+
+  /** Takes what was exported from the same group by the same identity; not while online.
+   *  PeerGroupImportDatabase. */
+  async importDatabase(data: Uint8Array): Promise<void> {
+    if (!(data instanceof Uint8Array))
+      throw invalidArgument('importDatabase: data must be a Uint8Array');
+    const { answer } = this.request(
+      (engine, handle) => engine.importDatabase(handle, data),
+      () => undefined,
+    );
+    await answer;
+  }
+
   /** @internal */
   protected override failed(error: PeerError): void {
     this.emit(new CustomEvent('connection-failed', { detail: error }));
@@ -150,7 +171,7 @@ export class PeerGroup extends Handle<GroupEvents> {
   ): Promise<PeerGroup> {
     const host = await engine();
     return opening(host, options, command, (opened) => {
-      return new PeerGroup(host, opened, options.acceptDirect);
+      return new PeerGroup(host, opened, options);
     });
   }
 

@@ -1,10 +1,10 @@
 // What groups and graphs have in common: a handle on a node, its connections, messages and events.
 
-import { bytesOf, DirectConnection } from './direct.js';
+import { type Answer, connectionInfo, openedOf } from './answers.js';
+import { DirectConnection, messageBytes } from './direct.js';
 import { Emitter, type ListenOptions } from './emitter.js';
 import { fromFailure, invalidArgument, PeerError } from './errors.js';
 import type {
-  AnsweredEvent,
   Change,
   ConnectionId,
   ConnectionInfo,
@@ -19,15 +19,16 @@ import type {
 import type { EngineHost } from './host.js';
 import type { IncomingData, LocalNode, Subject } from './node.js';
 import {
-  type AcceptDirect,
   checked,
   checkedText,
   type DirectOptions,
-  type OpenOptions,
+  type OpenGraphOptions,
   openArguments,
   type SendOptions,
   timeoutOf,
 } from './options.js';
+import type { Owner } from './records.js';
+import type { RecordChange } from './watch.js';
 
 /** How far a group or graph is. */
 export interface GroupStatus {
@@ -55,6 +56,11 @@ export interface HandleEvents {
   'neighbor-connection': CustomEvent<ConnectionChange>;
   'direct-connection': CustomEvent<ConnectionChange & { readonly connection?: DirectConnection }>;
   'incoming-data': CustomEvent<IncomingData>;
+  /** Ids only; fetch the record. It may have changed again since. */
+  'record-changed': CustomEvent<RecordChange>;
+  /** What others wrote could not be stored: the browser's storage is full or blocked. It is kept in
+   *  memory and tried again; records that this app adds are refused instead. */
+  'storage-failed': CustomEvent<PeerError>;
   closed: CustomEvent<{ readonly reason?: PeerError }>;
 }
 
@@ -66,7 +72,10 @@ const CLOSED: NodeStatus = {
 };
 
 /** A handle on a node. */
-export abstract class Handle<M extends HandleEvents> extends Emitter<M> implements AsyncDisposable {
+export abstract class Handle<M extends HandleEvents>
+  extends Emitter<M>
+  implements AsyncDisposable, Owner
+{
   readonly #host: EngineHost;
   readonly #handle: number;
   readonly #node: LocalNode;
@@ -81,7 +90,7 @@ export abstract class Handle<M extends HandleEvents> extends Emitter<M> implemen
   constructor(
     host: EngineHost,
     opened: Opened,
-    acceptDirect: AcceptDirect | undefined,
+    options: OpenGraphOptions,
     closedCode: 'invalid-group' | 'invalid-graph',
   ) {
     super();
@@ -90,7 +99,7 @@ export abstract class Handle<M extends HandleEvents> extends Emitter<M> implemen
     this.#nodeId = opened.nodeId;
     this.#peerId = opened.peerId;
     this.#closedCode = closedCode;
-    const node = host.attach(this.#subject(opened, acceptDirect));
+    const node = host.attach(this.#subject(opened, options));
     this.#node = node;
     this.watch({
       listened: (type) => this.#node.listened(type),
@@ -178,7 +187,7 @@ export abstract class Handle<M extends HandleEvents> extends Emitter<M> implemen
     const { signal } = checked('send', 'send', options);
     checkedId('send', id);
     const kind = checkedText('send', 'type', type);
-    const bytes = bytesOf(data);
+    const bytes = messageBytes(data);
     await this.request(
       (engine, handle) => engine.send(handle, id, kind, bytes),
       () => undefined,
@@ -218,6 +227,11 @@ export abstract class Handle<M extends HandleEvents> extends Emitter<M> implemen
     return this.#end ? undefined : this.look((engine, handle) => engine.address(handle));
   }
 
+  /** @internal */
+  get isOpen(): boolean {
+    return !this.#end;
+  }
+
   /** @internal Asks the engine about this handle. */
   look<T>(ask: (engine: Engine, handle: number) => T): T {
     if (this.#end) throw this.#end;
@@ -227,7 +241,7 @@ export abstract class Handle<M extends HandleEvents> extends Emitter<M> implemen
   /** @internal Sends a command for this handle. */
   request<T>(
     command: (engine: Engine, handle: number) => number,
-    take: (answer: AnsweredEvent['value']) => T,
+    take: (answer: Answer) => T,
     signal?: AbortSignal,
   ): { id: number; answer: Promise<T> } {
     if (this.#end) throw this.#end;
@@ -253,15 +267,24 @@ export abstract class Handle<M extends HandleEvents> extends Emitter<M> implemen
     return id as ConnectionId;
   }
 
-  #subject({ handle, node }: Opened, acceptDirect: AcceptDirect | undefined): Subject {
+  /** @internal */
+  protected typeSynchronized(_type: string): void {}
+
+  #subject({ handle, node }: Opened, { acceptDirect, security }: OpenGraphOptions): Subject {
     return {
       handle,
       node,
       acceptDirect,
+      validateRecord: security?.validateRecord,
       emitter: this,
       statusChanged: (status) => this.#tell('status-changed', groupStatus(status)),
       neighborChanged: (change) => this.#tell('neighbor-connection', connectionChange(change)),
       directChanged: (change) => this.#directChanged(change),
+      recordChanged: (change) => this.#tell('record-changed', change),
+      storageFailed: (error) => this.#tell('storage-failed', error),
+      typeSynchronized: (type) => {
+        if (!this.#end) this.typeSynchronized(type);
+      },
       connectionFailed: (error) => {
         if (!this.#end) this.failed(error);
       },
@@ -306,7 +329,7 @@ const PEER_ID_LENGTH = 52;
 /** Sends one of the commands that open a handle. */
 export function opening<H>(
   host: EngineHost,
-  options: OpenOptions,
+  options: OpenGraphOptions,
   command: (engine: Engine, open: ReturnType<typeof openArguments>) => number,
   make: (opened: Opened) => H,
 ): Promise<H> {
@@ -341,25 +364,4 @@ function connectionChange(change: Change): ConnectionChange {
 
 function checkedId(call: string, id: unknown): void {
   if (typeof id !== 'number') throw invalidArgument(`${call}: the connection id must be a number`);
-}
-
-function openedOf(answer: AnsweredEvent['value']): Opened {
-  if (typeof answer === 'object' && 'handle' in answer) return answer;
-  throw new PeerError('internal', 'the engine opened nothing');
-}
-
-function connectionInfo(answer: AnsweredEvent['value']): ConnectionInfo {
-  if (typeof answer === 'object' && 'openedAt' in answer) return answer;
-  throw new PeerError('internal', 'the engine connected nothing');
-}
-
-/** The status or text that a command is answered with. */
-export function statusOf(answer: AnsweredEvent['value']): NodeStatus {
-  if (typeof answer === 'object' && 'state' in answer) return answer;
-  throw new PeerError('internal', 'the engine told no status');
-}
-
-export function textOf(answer: AnsweredEvent['value']): string {
-  if (typeof answer === 'string') return answer;
-  throw new PeerError('internal', 'the engine told no text');
 }

@@ -1,14 +1,14 @@
 // One running engine: pumps it on a clean stack, settles requests, hands events to their nodes.
 
+import type { Answer } from './answers.js';
 import { fromFailure, isFailure, PeerError } from './errors.js';
-import type { AnsweredEvent, EngineEvent } from './generated/peer_group.js';
+import type { EngineEvent } from './generated/peer_group.js';
 import { Engine } from './generated/peer_group.js';
 import { LocalNode, type Subject } from './node.js';
+import type { Verdict } from './options.js';
 
 /** Events handed out before other work of the page gets its turn. */
 const EVENTS_PER_TURN = 256;
-
-type Answer = NonNullable<AnsweredEvent['value']> | undefined;
 
 interface Request {
   settle(answer: Answer): void;
@@ -162,19 +162,23 @@ export class EngineHost {
       }
       case 'ask': {
         const node = this.#nodes.get(event.node);
-        const yes = node?.ask(event) ?? Promise.resolve(false);
-        void yes.then((answer) => {
-          if (!this.#end)
-            this.call((engine) => engine.answer(event.ask, answer ? 'accept' : 'reject'));
-        });
+        const asked = node?.ask(event).then((yes): Verdict => (yes ? 'accept' : 'reject'));
+        this.#answer(event.ask, asked);
         break;
       }
       case 'validate':
-        this.call((engine) => engine.answer(event.ask, 'accept'));
+        this.#answer(event.ask, this.#nodes.get(event.node)?.validate(event));
         break;
       default:
         this.#nodes.get(event.node)?.hear(event);
     }
+  }
+
+  /** Without a handle there is nobody to ask. */
+  #answer(ask: number, asked: Promise<Verdict> | undefined): void {
+    void Promise.resolve<Verdict>(asked ?? 'reject').then((verdict) => {
+      if (!this.#end) this.call((engine) => engine.answer(ask, verdict));
+    });
   }
 
   #detach(subject: Subject, reason: PeerError | undefined): void {

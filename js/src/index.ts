@@ -1,10 +1,12 @@
 // The package: what its users may import.
 
+export type { Attributes, Search } from './criteria.js';
 export { DirectConnection } from './direct.js';
 export type { ListenOptions } from './emitter.js';
 export { PeerError } from './errors.js';
 export type { PeerErrorClass, PeerErrorCode } from './generated/errors.js';
 export type {
+  AttributeValue,
   ConnectionEvidence,
   ConnectionId,
   ConnectionInfo,
@@ -14,6 +16,8 @@ export type {
   NodeAddress,
   NodeId,
   PeerId,
+  PeerRecord,
+  RecordId,
   Role,
 } from './generated/peer_group.js';
 export { type GraphEvents, type GraphStatus, PeerGraph } from './graph.js';
@@ -24,10 +28,17 @@ export type { IncomingData } from './node.js';
 export type {
   AcceptDirect,
   ConnectOptions,
+  CreateGraphOptions,
   CreateOptions,
   DirectOptions,
+  GraphSecurity,
   InvitationOptions,
+  OpenGraphOptions,
   OpenOptions,
   SendOptions,
   StorageOptions,
+  ValidateRecord,
+  Verdict,
 } from './options.js';
+export type { GraphRecords, NewRecord, Records, RecordUpdate } from './records.js';
+export type { RecordChange, RecordFilter, WatchedRecord } from './watch.js';

@@ -1,7 +1,13 @@
 // Which of several names somebody meant.
 
+/** Says that there is no such name, and which of `known` was meant. */
+export function noSuch(what: string, name: string, known: readonly string[]): string {
+  const meant = nearest(name, known);
+  return `there is no ${what}"${name}"${meant ? `; did you mean "${meant}"?` : ''}`;
+}
+
 /** The nearest of `known`, if it is near. */
-export function nearest(name: string, known: readonly string[]): string | undefined {
+function nearest(name: string, known: readonly string[]): string | undefined {
   const limit = Math.max(1, Math.floor(name.length / 3));
   let best: { name: string; distance: number } | undefined;
   for (const other of known) {

@@ -10,9 +10,11 @@ import type {
   EngineEvent,
   NodeStatus,
   PeerId,
+  ValidateEvent,
 } from './generated/peer_group.js';
 import type { EngineHost } from './host.js';
-import type { AcceptDirect } from './options.js';
+import type { AcceptDirect, ValidateRecord, Verdict } from './options.js';
+import type { RecordChange } from './watch.js';
 
 /** What 'incoming-data' says. */
 export interface IncomingData {
@@ -32,9 +34,14 @@ export interface Subject {
   readonly node: number;
   readonly emitter: Pick<Emitter<never>, 'emit' | 'hears'>;
   readonly acceptDirect: AcceptDirect | undefined;
+  readonly validateRecord: ValidateRecord | undefined;
   statusChanged(status: NodeStatus): void;
   neighborChanged(change: Change): void;
   directChanged(change: Change): void;
+  recordChanged(change: RecordChange): void;
+  /** Graphs: every record of that type is here. */
+  typeSynchronized(type: string): void;
+  storageFailed(error: PeerError): void;
   connectionFailed(error: PeerError): void;
   /** It is closed. Nothing more is told to it. */
   ended(reason: PeerError | undefined): void;
@@ -80,6 +87,17 @@ export class LocalNode {
         this.#forget(event.change);
         this.#each((subject) => subject.directChanged(event.change));
         break;
+      case 'record-changed': {
+        const { change, id, kind: type } = event;
+        this.#each((subject) => subject.recordChanged({ change, id, type }));
+        break;
+      }
+      case 'synchronized':
+        this.#each((subject) => subject.typeSynchronized(event.kind));
+        break;
+      case 'storage-failed':
+        this.#each((subject) => subject.storageFailed(fromFailure(event.failure)));
+        break;
       case 'failed':
         this.#each((subject) => subject.connectionFailed(fromFailure(event.failure)));
         break;
@@ -100,6 +118,23 @@ export class LocalNode {
     return Promise.any(yes).then(
       () => true,
       () => false,
+    );
+  }
+
+  /** Is this record to be kept? One handle that says no is enough. */
+  async validate({ record, change }: ValidateEvent): Promise<Verdict> {
+    const judges = [...this.subjects].flatMap(({ validateRecord }) => validateRecord ?? []);
+    // Who would judge has closed its handle: the record waits.
+    if (judges.length === 0) return 'defer';
+    const verdicts = judges.map(async (judge) => judge(record, change));
+    return Promise.all(verdicts).then(
+      (all) => {
+        if (all.every((verdict) => verdict === 'accept')) return 'accept';
+        return all.every((verdict) => verdict === 'accept' || verdict === 'defer')
+          ? 'defer'
+          : 'reject';
+      },
+      () => 'reject',
     );
   }
 

@@ -1,8 +1,15 @@
 // Options as the app gives them: known names only, of the right types, with defaults.
 
-import { invalidArgument } from './errors.js';
-import type { NodeAddress, NodeId, OpenArguments, PeerId } from './generated/peer_group.js';
-import { nearest } from './nearest.js';
+import { invalidArgument, PeerError } from './errors.js';
+import type {
+  NodeAddress,
+  NodeId,
+  OpenArguments,
+  PeerId,
+  PeerRecord,
+  ValidateEvent,
+} from './generated/peer_group.js';
+import { noSuch } from './nearest.js';
 
 /** Where a group and its identity are kept. */
 export interface StorageOptions {
@@ -31,8 +38,42 @@ export interface CreateOptions extends OpenOptions {
   readonly friendlyName: string;
   readonly comment?: string;
   readonly classifier?: string;
+  /** While a member is not connected, nothing expires at it. Default false. */
+  readonly deferExpiration?: boolean;
+  /** Bytes of data and attributes that a record may have: 1024 (1 KiB) to 62 914 560 (60 MiB).
+   *  Default 1 048 576 (1 MiB). */
+  readonly maxRecordSize?: number;
   /** Go online at once: a group that nobody serves cannot be joined. Default false. */
   readonly connect?: boolean | ConnectOptions;
+}
+
+/** What the app says about a record: keep it, refuse it, or ask again when told to. */
+export type Verdict = 'accept' | 'reject' | 'defer';
+
+export type ValidateRecord = (
+  record: PeerRecord,
+  change: ValidateEvent['change'],
+) => Verdict | Promise<Verdict>;
+
+/** What is kept of a graph, which has no secrets of its own: who knows its id can find it. */
+export interface GraphSecurity {
+  /** Asked about every record that comes. A throw, a rejection or 5 s of silence rejects. With several
+   *  handles that ask, one that rejects is enough. */
+  readonly validateRecord?: ValidateRecord;
+}
+
+/** How to open a graph. */
+export interface OpenGraphOptions extends OpenOptions {
+  readonly security?: GraphSecurity;
+  /** Types of records that are wanted first, at most 16; 'synchronized' tells when one is complete. */
+  readonly syncPrecedence?: readonly string[];
+}
+
+/** What a new graph is to be like. */
+export interface CreateGraphOptions extends OpenOptions {
+  /** Once ever per id. */
+  readonly graphId: string;
+  readonly security?: GraphSecurity;
 }
 
 export interface ConnectOptions {
@@ -91,6 +132,18 @@ const uses = is(
   (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 10_000,
   'a whole number from 1 to 10 000',
 );
+const count = is(
+  (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 0xffff_ffff,
+  'a version, a whole number from 1',
+);
+const size = is(Number.isSafeInteger, 'a whole number of bytes');
+const types = is(
+  (value) => isTexts(value) && value.length <= 16,
+  'a list of at most 16 record types',
+);
+const bytes = is((value) => value instanceof Uint8Array, 'a Uint8Array');
+/** Judged by what reads it, with a code of its own. */
+const anything: Check = () => undefined;
 const addresses = is(
   (value) => isTexts(value) && value.every((one) => one.startsWith('pg-node:')),
   'a list of node addresses, which begin with pg-node:',
@@ -113,6 +166,12 @@ const OPEN: Checks = {
   iceTransportPolicy: policy,
   acceptDirect: callable,
 };
+const GRAPH: Checks = {
+  ...OPEN,
+  security: is(isObject, '{ validateRecord }'),
+};
+const LISTEN: Checks = { signal, once: flag, filter: text };
+const OF_RECORDS: Checks = { type: text, creator: text };
 const CONNECT: Checks = { timeout: milliseconds, signal, addresses };
 
 /** The tables of options, by call. */
@@ -125,15 +184,23 @@ export const TABLES = {
     friendlyName: text,
     comment: text,
     classifier: text,
+    deferExpiration: flag,
+    maxRecordSize: size,
     connect: (value: unknown) =>
       typeof value === 'boolean' || isObject(value) ? undefined : 'true, false or connect options',
   },
-  graph: { ...OPEN, graphId: text },
+  createGraph: { ...GRAPH, graphId: text },
+  openGraph: { ...GRAPH, syncPrecedence: types },
+  security: { validateRecord: callable },
   node: { timeout: milliseconds, signal },
   direct: { timeout: milliseconds, signal, label: text },
   send: { signal },
   invitation: { expires: date, maxUses: uses, usableUntil: date },
-  listen: { signal, once: flag, filter: text },
+  listen: LISTEN,
+  record: { type: text, data: bytes, attributes: anything, expires: anything, autoRefresh: flag },
+  update: { data: bytes, attributes: anything, expires: anything, ifVersion: count },
+  records: OF_RECORDS,
+  watch: { ...OF_RECORDS, ...LISTEN },
 } as const satisfies Record<string, Checks>;
 
 /** Refuses what is misspelt or of a wrong type, and says which. */
@@ -147,11 +214,7 @@ export function checked<T extends object>(
   const checks: Checks = TABLES[table];
   for (const [name, value] of Object.entries(options)) {
     const check = Object.hasOwn(checks, name) ? checks[name] : undefined;
-    if (!check) {
-      const meant = nearest(name, Object.keys(checks));
-      const advice = meant ? `; did you mean "${meant}"?` : '';
-      throw invalidArgument(`${call}: there is no option "${name}"${advice}`);
-    }
+    if (!check) throw invalidArgument(`${call}: ${noSuch('option ', name, Object.keys(checks))}`);
     const wanted = value === undefined ? undefined : check(value);
     if (wanted) throw invalidArgument(`${call}: "${name}" must be ${wanted}`);
   }
@@ -169,7 +232,7 @@ export function timeoutOf(options: { readonly timeout?: number }): number {
 }
 
 /** Open options in the engine's form. */
-export function openArguments(options: OpenOptions): OpenArguments {
+export function openArguments(options: OpenGraphOptions): OpenArguments {
   const { storage = 'default', rendezvous = [], iceServers = [] } = options;
   return {
     memory: storage === 'memory',
@@ -181,9 +244,16 @@ export function openArguments(options: OpenOptions): OpenArguments {
       credential,
     })),
     relayOnly: options.iceTransportPolicy === 'relay',
-    validates: false,
-    syncPrecedence: [],
+    validates: options.security?.validateRecord !== undefined,
+    syncPrecedence: [...(options.syncPrecedence ?? [])],
   };
+}
+
+/** Refuses a size of records that no group may choose. */
+export function checkedRecordSize(size: number | undefined): number | undefined {
+  if (size !== undefined && (size < 1024 || size > 62_914_560))
+    throw new PeerError('invalid-group-properties', '"maxRecordSize" must be 1024 to 62914560');
+  return size;
 }
 
 /** Seconds since 1970, as credentials count. */

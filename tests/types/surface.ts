@@ -2,20 +2,24 @@
 
 import {
   type AcceptDirect,
+  type AttributeValue,
   type ConnectionChange,
   type ConnectionEvidence,
   type ConnectionId,
   type ConnectionInfo,
   type ConnectionKind,
   type ConnectOptions,
+  type CreateOptions,
   DirectConnection,
   type GraphEvents,
   type GroupEvents,
   type GroupId,
   type GroupStatus,
+  type GraphSecurity,
   type InvitationInfo,
   type init,
   type ListenOptions,
+  type NewRecord,
   type NodeAddress,
   type NodeId,
   PeerError,
@@ -24,9 +28,14 @@ import {
   type PeerGraph,
   type PeerGroup,
   type PeerId,
+  type PeerRecord,
+  type RecordId,
+  type Records,
   type Role,
+  type Search,
   type StorageOptions,
   type shutdown,
+  type Verdict,
   type VersionInfo,
   type WasmSource,
 } from 'peer-group';
@@ -192,7 +201,131 @@ holds<
   >
 >();
 not<Fits<'connection-failed', keyof GraphEvents>>();
-holds<Fits<keyof GraphEvents, keyof GroupEvents>>();
+holds<Same<Exclude<keyof GraphEvents, keyof GroupEvents>, 'synchronized'>>();
+holds<Same<GraphEvents['synchronized']['detail'], { readonly type: string }>>();
+holds<
+  Same<
+    GroupEvents['record-changed']['detail'],
+    {
+      readonly change: 'added' | 'updated' | 'deleted' | 'expired';
+      readonly id: RecordId;
+      readonly type: string;
+    }
+  >
+>();
+holds<Same<GroupEvents['storage-failed'], CustomEvent<PeerError>>>();
+
+// Records.
+holds<Same<AttributeValue, string | number | Date>>();
+not<Fits<string, RecordId>>();
+not<Fits<PeerId, RecordId>>();
+holds<
+  Same<
+    PeerRecord,
+    {
+      readonly id: RecordId;
+      readonly type: string;
+      readonly version: number;
+      readonly creator: PeerId;
+      readonly modifiedBy?: PeerId;
+      readonly created: Date;
+      readonly modified: Date;
+      readonly expires: Date;
+      readonly autoRefresh: boolean;
+      readonly attributes: Readonly<Record<string, AttributeValue | readonly AttributeValue[]>>;
+      readonly data: Uint8Array<ArrayBuffer>;
+    }
+  >
+>();
+holds<
+  Same<
+    NewRecord,
+    {
+      readonly type: string;
+      readonly data?: Uint8Array;
+      readonly attributes?: PeerRecord['attributes'];
+      readonly expires: Date | number;
+      readonly autoRefresh?: boolean;
+    }
+  >
+>();
+holds<Fits<{ and: [{ attribute: string; like: string }, { or: Search[] }] }, Search>>();
+holds<Fits<{ attribute: 'peercreationtime'; atLeast: Date; below: Date }, Search>>();
+not<Fits<{ attribute: string; like: number }, Search>>();
+not<Fits<{ is: string }, Search>>();
+holds<Same<Verdict, 'accept' | 'reject' | 'defer'>>();
+holds<
+  Fits<
+    (record: PeerRecord, change: 'added' | 'updated' | 'deleted') => Promise<Verdict>,
+    NonNullable<GraphSecurity['validateRecord']>
+  >
+>();
+holds<
+  Same<
+    Pick<CreateOptions, 'deferExpiration' | 'maxRecordSize'>,
+    { readonly deferExpiration?: boolean; readonly maxRecordSize?: number }
+  >
+>();
+holds<Same<Records['add'], (record: NewRecord) => Promise<RecordId>>>();
+holds<
+  Fits<
+    Records['update'],
+    (
+      id: RecordId,
+      change: {
+        data?: Uint8Array;
+        attributes?: PeerRecord['attributes'];
+        expires?: Date | number;
+        ifVersion?: number;
+      },
+    ) => Promise<void>
+  >
+>();
+holds<Same<Records['delete'], (id: RecordId) => Promise<void>>>();
+holds<Same<Records['get'], (id: RecordId) => Promise<PeerRecord>>>();
+holds<
+  Fits<Records['list'], (filter?: { type?: string; creator?: PeerId }) => Promise<PeerRecord[]>>
+>();
+holds<Same<Records['search'], (criteria: Search) => Promise<PeerRecord[]>>>();
+holds<
+  Fits<
+    Records['watch'],
+    (filter?: { type?: string; creator?: PeerId } & ListenOptions) => AsyncIterableIterator<{
+      change: 'present' | 'added' | 'updated' | 'deleted' | 'expired';
+      id: RecordId;
+      record?: PeerRecord;
+    }>
+  >
+>();
+holds<Same<PeerGroup['records'], Records>>();
+holds<
+  Fits<
+    PeerGraph['records'],
+    Records & {
+      deleteLocal(id: RecordId): Promise<void>;
+      validateDeferred(ids?: readonly RecordId[]): Promise<void>;
+    }
+  >
+>();
+not<Fits<'deleteLocal', keyof PeerGroup['records']>>();
+holds<
+  Same<
+    Pick<PeerGroup, 'exportDatabase' | 'importDatabase'>,
+    {
+      exportDatabase: () => Promise<Uint8Array>;
+      importDatabase: (data: Uint8Array) => Promise<void>;
+    }
+  >
+>();
+holds<
+  Fits<
+    typeof PeerGraph.open,
+    (
+      id: string,
+      options: { security: GraphSecurity; syncPrecedence: string[] },
+    ) => Promise<PeerGraph>
+  >
+>();
 
 // What there is to call.
 holds<Fits<typeof init, (source?: WasmSource) => Promise<VersionInfo>>>();

@@ -60,11 +60,14 @@ impl Storage {
             let result = Ok(self.remembered(&prefix));
             return self.reporter.report(Input::Loaded { storage, result });
         };
-        let (reporter, databases) = (self.reporter.clone(), self.databases.clone());
-        let database = open(&databases, &name);
+        let (reporter, begun) = (self.reporter.clone(), self.begin(name, "readonly", false));
         spawn_local(async move {
-            let result = read(database, &prefix).await;
-            let result = result.map_err(|error| fault(&databases, &name, &error));
+            let result = match begun.await {
+                Ok(transaction) => read(&transaction, &prefix)
+                    .await
+                    .map_err(|_| StorageFault::Blocked),
+                Err(error) => Err(fault(&error)),
+            };
             reporter.report(Input::Loaded { storage, result });
         });
     }
@@ -76,13 +79,39 @@ impl Storage {
             let result = Ok(());
             return self.reporter.report(Input::Persisted { storage, result });
         };
-        let (reporter, databases) = (self.reporter.clone(), self.databases.clone());
-        let database = open(&databases, &name);
+        let (reporter, begun) = (self.reporter.clone(), self.begin(name, "readwrite", strict));
         spawn_local(async move {
-            let result = write(database, changes, strict).await;
-            let result = result.map_err(|error| fault(&databases, &name, &error));
+            let result = match begun.await {
+                // Whatever else ends a transaction that could begin: the values have no room.
+                Ok(transaction) => write(&transaction, changes)
+                    .await
+                    .map_err(|_| StorageFault::Full),
+                Err(error) => Err(fault(&error)),
+            };
             reporter.report(Input::Persisted { storage, result });
         });
+    }
+
+    /// A transaction. The database is opened once; an operation takes its promise when it is asked
+    /// for, so that transactions begin in that order.
+    fn begin(
+        &self,
+        name: String,
+        mode: &'static str,
+        strict: bool,
+    ) -> impl Future<Output = Result<IdbTransaction, JsValue>> + 'static {
+        let databases = self.databases.clone();
+        let opening = open(&databases, &name);
+        async move {
+            let begun = transaction(&opening, mode, strict).await;
+            let Err(error) = &begun else { return begun };
+            forget(&databases, &name, opening);
+            if is(error, "InvalidStateError") {
+                // Its connection was closed meanwhile, as when somebody deletes the database.
+                return transaction(&open(&databases, &name), mode, strict).await;
+            }
+            begun
+        }
     }
 
     fn remembered(&self, prefix: &str) -> Vec<Entry> {
@@ -106,14 +135,16 @@ impl Storage {
 
 impl Drop for Storage {
     fn drop(&mut self) {
-        for opening in self.databases.take().into_values() {
-            spawn_local(async move {
-                if let Ok(database) = JsFuture::from(opening).await {
-                    database.unchecked_into::<IdbDatabase>().close();
-                }
-            });
-        }
+        self.databases.take().into_values().for_each(close);
     }
+}
+
+fn close(opening: Promise) {
+    spawn_local(async move {
+        if let Ok(database) = JsFuture::from(opening).await {
+            database.unchecked_into::<IdbDatabase>().close();
+        }
+    });
 }
 
 /// None: memory.
@@ -125,8 +156,7 @@ fn database_name(store: Store) -> Option<String> {
     }
 }
 
-/// The promise of a database, opened once. An operation takes it when it is asked for, so that
-/// transactions begin in that order.
+/// The promise of a database.
 fn open(databases: &Databases, name: &str) -> Promise {
     let known = databases.borrow().get(name).cloned();
     known.unwrap_or_else(|| {
@@ -136,6 +166,15 @@ fn open(databases: &Databases, name: &str) -> Promise {
             .insert(name.to_owned(), opening.clone());
         opening
     })
+}
+
+/// The next operation opens the database anew, unless one has already.
+fn forget(databases: &Databases, name: &str, opening: Promise) {
+    let is_known = |known: &Promise| JsValue::from(known) == JsValue::from(&opening);
+    if databases.borrow().get(name).is_some_and(is_known) {
+        databases.borrow_mut().remove(name);
+        close(opening);
+    }
 }
 
 async fn connect(name: String) -> Result<JsValue, JsValue> {
@@ -163,33 +202,48 @@ async fn connect(name: String) -> Result<JsValue, JsValue> {
     Ok(database.into())
 }
 
-async fn read(opening: Promise, prefix: &str) -> Result<Vec<Entry>, JsValue> {
-    let database: IdbDatabase = JsFuture::from(opening).await?.unchecked_into();
-    let values = database
-        .transaction_with_str(VALUES)?
-        .object_store(VALUES)?;
+async fn transaction(
+    opening: &Promise,
+    mode: &str,
+    strict: bool,
+) -> Result<IdbTransaction, JsValue> {
+    let database: Database = JsFuture::from(opening.clone()).await?.unchecked_into();
+    let options = Object::new();
+    let durability = if strict { "strict" } else { "relaxed" };
+    put(&options, "durability", durability);
+    database.transaction(VALUES, mode, &options)
+}
+
+async fn read(transaction: &IdbTransaction, prefix: &str) -> Result<Vec<Entry>, JsValue> {
+    let values = transaction.object_store(VALUES)?;
     let last = format!("{prefix}\u{ffff}");
     let range = IdbKeyRange::bound(&prefix.into(), &last.into())?;
     // Both are asked for in one transaction: they see the same state.
     let keys = values.get_all_keys_with_key(&range)?;
     let values = values.get_all_with_key(&range)?;
     let (keys, values) = (settled(&keys).await?, settled(&values).await?);
-    let (keys, values) = (Array::from(&keys), Array::from(&values));
-    let keys = keys.iter().filter_map(|key| key.as_string());
-    Ok(keys
-        .zip(values.iter().map(|value| Uint8Array::new(&value).to_vec()))
-        .collect())
+    let keys = keys.unchecked_into::<Array>();
+    let values = values.unchecked_into::<Array>();
+    let entry = |(key, value): (JsValue, JsValue)| {
+        let bytes: Uint8Array = value.dyn_into().ok()?;
+        Some((key.as_string()?, bytes.to_vec()))
+    };
+    Ok(keys.iter().zip(values.iter()).filter_map(entry).collect())
 }
 
-async fn write(opening: Promise, changes: Changes, strict: bool) -> Result<(), JsValue> {
-    let database: Database = JsFuture::from(opening).await?.unchecked_into();
-    let options = Object::new();
-    put(
-        &options,
-        "durability",
-        if strict { "strict" } else { "default" },
-    );
-    let transaction = database.transaction(VALUES, "readwrite", &options)?;
+async fn write(transaction: &IdbTransaction, changes: Changes) -> Result<(), JsValue> {
+    if let Err(error) = put_all(transaction, changes) {
+        // What was put before would be stored: all or none.
+        let _ = transaction.abort();
+        return Err(error);
+    }
+    let done = Deferred::new();
+    transaction.set_oncomplete(Some(&done.resolve));
+    transaction.set_onabort(Some(&done.reject));
+    JsFuture::from(done.promise).await.map(|_| ())
+}
+
+fn put_all(transaction: &IdbTransaction, changes: Changes) -> Result<(), JsValue> {
     let values = transaction.object_store(VALUES)?;
     for (key, value) in changes {
         let key = JsValue::from(key);
@@ -198,13 +252,7 @@ async fn write(opening: Promise, changes: Changes, strict: bool) -> Result<(), J
             None => values.delete(&key)?,
         };
     }
-    let done = Deferred::new();
-    transaction.set_oncomplete(Some(&done.resolve));
-    transaction.set_onabort(Some(&done.reject));
-    match JsFuture::from(done.promise).await {
-        Ok(_) => Ok(()),
-        Err(_) => Err(transaction.error().into()),
-    }
+    Ok(())
 }
 
 /// The result of a request once it has one.
@@ -218,14 +266,15 @@ async fn settled(request: &IdbRequest) -> Result<JsValue, JsValue> {
     }
 }
 
-/// What went wrong, for the engine. The next operation opens the database anew.
-fn fault(databases: &Databases, name: &str, error: &JsValue) -> StorageFault {
-    databases.borrow_mut().remove(name);
-    let name = Reflect::get(error, &"name".into())
-        .ok()
-        .and_then(|name| name.as_string());
-    match name.as_deref() {
-        Some("QuotaExceededError") => StorageFault::Full,
-        _ => StorageFault::Blocked,
+/// Why no transaction could begin, for the engine.
+fn fault(error: &JsValue) -> StorageFault {
+    if is(error, "QuotaExceededError") {
+        StorageFault::Full
+    } else {
+        StorageFault::Blocked
     }
+}
+
+fn is(error: &JsValue, name: &str) -> bool {
+    Reflect::get(error, &"name".into()).is_ok_and(|own| own == name)
 }
