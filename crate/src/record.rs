@@ -2,4 +2,7 @@
 //! of their arrival, and that end by themselves.
 
 pub mod model;
+pub mod search;
+pub mod store;
+pub mod stored;
 pub mod sync;

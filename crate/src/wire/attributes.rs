@@ -33,7 +33,7 @@ pub enum Value {
 }
 
 impl Value {
-    fn is_in_range(&self) -> bool {
+    pub(crate) fn is_in_range(&self) -> bool {
         match self {
             Self::Text(text) => text.len() <= ATTRIBUTE_VALUE_BYTES,
             Self::Number(number) => (-SAFE_INTEGER..=SAFE_INTEGER).contains(number),
@@ -146,7 +146,7 @@ impl Attributes {
     }
 }
 
-fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     (1..=ATTRIBUTE_NAME_CHARS).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }

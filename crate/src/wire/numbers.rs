@@ -256,6 +256,8 @@ pub mod stored {
     pub const GROUP: u8 = 1;
     /// A graph.
     pub const GRAPH: u8 = 1;
+    /// An exported database.
+    pub const DATABASE: u8 = 1;
 }
 
 /// Kinds of invitations.

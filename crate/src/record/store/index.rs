@@ -1,0 +1,94 @@
+//! One ordered index under all orders of the store.
+//!
+//! A sorted vector moves megabytes per insertion at 100 000 records; a tree costs its code once more
+//! per type in what browsers download. Sorted pieces of bounded length cost neither.
+
+/// What it is ordered by: which order and within what, then two numbers.
+pub(super) type Key = [u64; 3];
+
+/// A piece that grows beyond this is split.
+const PIECE: usize = 256;
+
+/// Slots by key.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Index {
+    /// Ascending, none empty.
+    pieces: Vec<Vec<(Key, u32)>>,
+}
+
+impl Index {
+    /// The piece in which a key is, or would be.
+    fn piece(&self, key: &Key) -> usize {
+        let after = self
+            .pieces
+            .partition_point(|piece| piece.first().is_some_and(|(first, _)| first <= key));
+        after.saturating_sub(1)
+    }
+
+    /// Sets the slot of a key.
+    pub(super) fn insert(&mut self, key: Key, slot: u32) {
+        let at = self.piece(&key);
+        let Some(piece) = self.pieces.get_mut(at) else {
+            self.pieces.push(vec![(key, slot)]);
+            return;
+        };
+        match piece.binary_search_by(|(other, _)| other.cmp(&key)) {
+            Ok(found) => {
+                if let Some(entry) = piece.get_mut(found) {
+                    entry.1 = slot;
+                }
+            }
+            Err(place) => {
+                piece.insert(place, (key, slot));
+                if piece.len() > PIECE {
+                    let upper = piece.split_off(PIECE / 2);
+                    self.pieces.insert(at + 1, upper);
+                }
+            }
+        }
+    }
+
+    /// Takes a key out.
+    pub(super) fn remove(&mut self, key: &Key) {
+        let at = self.piece(key);
+        let Some(piece) = self.pieces.get_mut(at) else {
+            return;
+        };
+        if let Ok(found) = piece.binary_search_by(|(other, _)| other.cmp(key)) {
+            piece.remove(found);
+            if piece.is_empty() {
+                self.pieces.remove(at);
+            }
+        }
+    }
+
+    /// The slot of a key.
+    pub(super) fn get(&self, key: &Key) -> Option<u32> {
+        let piece = self.pieces.get(self.piece(key))?;
+        let found = piece.binary_search_by(|(other, _)| other.cmp(key)).ok()?;
+        piece.get(found).map(|(_, slot)| *slot)
+    }
+
+    /// Keys and slots from `from` to `to`, both included.
+    pub(super) fn range(&self, from: Key, to: Key) -> impl Iterator<Item = (Key, u32)> {
+        let at = self.piece(&from);
+        let pieces = self.pieces.get(at..).unwrap_or_default();
+        let skipped = pieces
+            .first()
+            .map_or(0, |piece| piece.partition_point(|(key, _)| *key < from));
+        pieces
+            .iter()
+            .flatten()
+            .skip(skipped)
+            .copied()
+            .take_while(move |(key, _)| *key <= to)
+    }
+
+    /// The greatest key from `from` to `to`, both included.
+    pub(super) fn last(&self, from: Key, to: Key) -> Option<(Key, u32)> {
+        let piece = self.pieces.get(self.piece(&to))?;
+        let end = piece.partition_point(|(key, _)| *key <= to);
+        let found = piece.get(end.checked_sub(1)?)?;
+        (found.0 >= from).then_some(*found)
+    }
+}

@@ -1,0 +1,362 @@
+//! What is held when there is more than the quotas allow.
+//!
+//! Three rules make it the same in whatever order records arrive:
+//!
+//! - What a creator has of one type is kept in the order of (made, id), as far as the quota goes. The
+//!   first that does not fit is the cut: from there on nothing is taken, even if it would fit.
+//! - When all together are too much, every creator may have the same: the greatest share with which
+//!   all fit. Whoever has more is cut where its records, in the same order, exceed the share. Types that
+//!   are cut count in full here, since it is not known how much went.
+//! - A record counts as its largest version, so that more versions never make room again.
+//!
+//! So more records only ever lower the cuts, and what is beyond a cut is nobody's loss. Cuts are lifted
+//! when records end; but where a tombstone fell behind one, not before that tombstone's end, since
+//! what it deletes must not come back.
+
+use super::{BY_CREATOR, BY_PAIR, Entry, Gone, Record, Store, TypeName, halves, within};
+use crate::limits::{DATABASE_BYTES, RECORD_BYTES_PER_AUTHOR, RECORDS_PER_AUTHOR};
+use crate::names::{PeerId, RecordId};
+use crate::time::Millis;
+
+/// How much is held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Quotas {
+    /// Records of one creator and type.
+    pub records: usize,
+    /// Bytes of the records of one creator and type.
+    pub author_bytes: u64,
+    /// Bytes of all records.
+    pub bytes: u64,
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self {
+            records: RECORDS_PER_AUTHOR,
+            author_bytes: RECORD_BYTES_PER_AUTHOR as u64,
+            bytes: DATABASE_BYTES as u64,
+        }
+    }
+}
+
+/// A place among the records of a creator: when made, and which.
+pub(super) type Place = (u64, u64);
+
+pub(super) fn place(record: &Record) -> Place {
+    (record.body.created.0, halves(&record.body.id.0).1)
+}
+
+/// From where on nothing is taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Cut {
+    at: Place,
+    /// It is not lifted before.
+    until: Millis,
+}
+
+/// What a creator has, of a type or in all. There is one while it has records or is cut.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Share {
+    count: usize,
+    bytes: u64,
+    cut: Option<Cut>,
+}
+
+impl Share {
+    fn is_cut_at(&self, place: Place) -> bool {
+        self.cut.is_some_and(|cut| cut.at <= place)
+    }
+
+    fn is_over(&self) -> bool {
+        self.count == 0 && self.cut.is_none()
+    }
+}
+
+impl Store {
+    pub(super) fn count(&mut self, entry: &Entry) {
+        let bytes = entry.bytes();
+        self.len += 1;
+        self.bytes += bytes;
+        for share in [
+            self.pairs.or_default((entry.creator, entry.kind)),
+            self.creators.or_default(entry.creator),
+        ] {
+            share.count += 1;
+            share.bytes += bytes;
+        }
+    }
+
+    pub(super) fn discount(&mut self, entry: &Entry) {
+        let bytes = entry.bytes();
+        let pair = (entry.creator, entry.kind);
+        self.len -= 1;
+        self.bytes -= bytes;
+        if let Some(share) = self.pairs.get_mut(&pair) {
+            share.count -= 1;
+            share.bytes -= bytes;
+            if share.is_over() {
+                self.pairs.remove(&pair);
+            }
+        }
+        if let Some(share) = self.creators.get_mut(&entry.creator) {
+            share.count -= 1;
+            share.bytes -= bytes;
+            if share.is_over() {
+                self.creators.remove(&entry.creator);
+            }
+        }
+    }
+
+    /// Whether a new record lies behind a cut.
+    pub(super) fn is_cut(&mut self, new: &Entry) -> bool {
+        let body = &new.record.body;
+        let place = new.place();
+        let Some(creator) = self.peers.get(&body.creator) else {
+            return false;
+        };
+        let kind = self.kinds.get(&body.kind);
+        let pair = kind.and_then(|kind| self.pairs.get_mut(&(creator, kind)));
+        let until = if body.is_deleted() {
+            new.kept_until()
+        } else {
+            0
+        };
+        for share in [pair, self.creators.get_mut(&creator)]
+            .into_iter()
+            .flatten()
+        {
+            if let Some(cut) = &mut share.cut
+                && cut.at <= place
+            {
+                cut.until = cut.until.max(until);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Evicts what the record in `slot` made too much.
+    pub(super) fn enforce(&mut self, slot: u32, gone: &mut Vec<Gone>) {
+        let Some((creator, kind)) = self.entry(slot).map(|entry| (entry.creator, entry.kind))
+        else {
+            return;
+        };
+        let (from, to) = super::all(within(BY_PAIR, creator, kind));
+        while let Some(([_, made, id], last)) = self.index.last(from, to) {
+            let Quotas {
+                records,
+                author_bytes,
+                ..
+            } = self.quotas;
+            let fits = self.pairs.get(&(creator, kind)).is_none_or(|share| {
+                share.count <= records
+                    && share.bytes <= author_bytes
+                    && !share.is_cut_at((made, id))
+            });
+            if fits {
+                break;
+            }
+            self.evict(last, Some(kind), gone);
+        }
+        self.enforce_of(creator, u64::MAX, gone);
+        self.enforce_all(gone);
+    }
+
+    /// Evicts what lies behind a creator's cut or exceeds its share.
+    fn enforce_of(&mut self, creator: u32, level: u64, gone: &mut Vec<Gone>) {
+        let (from, to) = super::all(within(BY_CREATOR, creator, 0));
+        while let Some(([_, made, id], last)) = self.index.last(from, to) {
+            let fits = self.creators.get(&creator).is_none_or(|share| {
+                !share.is_cut_at((made, id))
+                    && share.bytes + self.missing(creator, (made, id)) <= level
+            });
+            if fits {
+                break;
+            }
+            self.evict(last, None, gone);
+        }
+    }
+
+    fn enforce_all(&mut self, gone: &mut Vec<Gone>) {
+        if self.bytes <= self.quotas.bytes && !self.is_cut_anywhere() {
+            return;
+        }
+        let level = self.level_with(None, 0).min(self.level.unwrap_or(u64::MAX));
+        if level == u64::MAX {
+            return;
+        }
+        self.level = Some(level);
+        let all: Vec<u32> = self.creators.keys().copied().collect();
+        for creator in all {
+            self.enforce_of(creator, level, gone);
+        }
+    }
+
+    /// Cuts a creator, or what it has of one type, at the record in `slot`.
+    fn evict(&mut self, slot: u32, kind: Option<u32>, gone: &mut Vec<Gone>) {
+        let Some(entry) = self.entry(slot) else {
+            return;
+        };
+        let creator = entry.creator;
+        let deleted = entry.record.body.is_deleted();
+        let until = if deleted { entry.kept_until() } else { 0 };
+        let at = entry.place();
+        let share = match kind {
+            Some(kind) => self.pairs.get_mut(&(creator, kind)),
+            None => self.creators.get_mut(&creator),
+        };
+        if let Some(share) = share {
+            let old = share.cut.replace(Cut {
+                at: share.cut.map_or(at, |cut| cut.at.min(at)),
+                until: share.cut.map_or(until, |cut| cut.until.max(until)),
+            });
+            if old.is_none() {
+                // A cut outlives the last record.
+                self.peers.again(creator);
+                if let Some(kind) = kind {
+                    self.kinds.again(kind);
+                    self.cut_pairs.insert((creator, kind));
+                } else {
+                    self.cut_creators.insert(creator);
+                }
+            }
+        }
+        if let Some(entry) = self.take_out(slot) {
+            gone.push(entry.gone(entry.shown));
+        }
+    }
+
+    pub(super) fn is_cut_anywhere(&self) -> bool {
+        !self.cut_pairs.is_empty() || !self.cut_creators.is_empty()
+    }
+
+    /// Lifts the cuts that need not stand any more: there is room again.
+    pub(super) fn lift(&mut self, now: Millis) {
+        if !self.is_cut_anywhere() {
+            return;
+        }
+        self.level = None;
+        for pair in self.cut_pairs.clone() {
+            if let Some(share) = self.pairs.get_mut(&pair)
+                && share.cut.is_none_or(|cut| cut.until <= now)
+            {
+                share.cut = None;
+                if share.is_over() {
+                    self.pairs.remove(&pair);
+                }
+                self.cut_pairs.remove(&pair);
+                self.peers.release(pair.0);
+                self.kinds.release(pair.1);
+            }
+        }
+        for creator in self.cut_creators.clone() {
+            if let Some(share) = self.creators.get_mut(&creator)
+                && share.cut.is_none_or(|cut| cut.until <= now)
+            {
+                share.cut = None;
+                if share.is_over() {
+                    self.creators.remove(&creator);
+                }
+                self.cut_creators.remove(&creator);
+                self.peers.release(creator);
+            }
+        }
+    }
+
+    /// What a creator's types that are cut before `place` count beyond what is held of them.
+    fn missing(&self, creator: u32, place: Place) -> u64 {
+        let full = self.quotas.author_bytes;
+        self.cut_pairs
+            .iter()
+            .filter(|(own, _)| *own == creator)
+            .filter_map(|pair| self.pairs.get(pair))
+            .filter(|share| share.is_cut_at(place))
+            .map(|share| full.saturating_sub(share.bytes))
+            .fold(0, u64::saturating_add)
+    }
+
+    /// What a creator counts as, in all.
+    fn charge(&self, creator: u32, share: &Share) -> u64 {
+        match share.cut {
+            Some(_) => u64::MAX,
+            None => share
+                .bytes
+                .saturating_add(self.missing(creator, (u64::MAX, u64::MAX))),
+        }
+    }
+
+    /// The greatest share that every creator may have if `creator` had `more` bytes.
+    fn level_with(&self, creator: Option<u32>, more: u64) -> u64 {
+        let mut charges: Vec<u64> = self
+            .creators
+            .iter()
+            .map(|(number, share)| {
+                let more = if creator == Some(*number) { more } else { 0 };
+                self.charge(*number, share).saturating_add(more)
+            })
+            .collect();
+        if creator.is_none_or(|creator| !self.creators.contains_key(&creator)) {
+            charges.push(more);
+        }
+        level(charges, self.quotas.bytes)
+    }
+
+    /// Whether a record of `size` bytes, encoded, can be added without pushing anything of its
+    /// creator's out.
+    #[must_use]
+    pub fn has_room(&self, creator: PeerId, kind: &TypeName, size: u64) -> bool {
+        let creator = self.peers.get(&creator);
+        let pair = creator.zip(self.kinds.get(kind));
+        let share = pair.and_then(|pair| self.pairs.get(&pair));
+        size <= self.quotas.author_bytes
+            && share.is_none_or(|share| {
+                share.cut.is_none()
+                    && share.count < self.quotas.records
+                    && share.bytes + size <= self.quotas.author_bytes
+            })
+            && self.has_bytes(creator, size)
+    }
+
+    /// Whether a record that is held can have a version of `size` bytes, encoded.
+    #[must_use]
+    pub fn has_room_for_change(&self, id: &RecordId, size: u64) -> bool {
+        let Some(entry) = self.slot(id).and_then(|slot| self.entry(slot)) else {
+            return false;
+        };
+        let more = size.saturating_sub(entry.bytes());
+        more == 0
+            || (self
+                .pairs
+                .get(&(entry.creator, entry.kind))
+                .is_none_or(|share| share.bytes + more <= self.quotas.author_bytes)
+                && self.has_bytes(Some(entry.creator), more))
+    }
+
+    fn has_bytes(&self, creator: Option<u32>, more: u64) -> bool {
+        if self.bytes + more <= self.quotas.bytes && !self.is_cut_anywhere() {
+            return true;
+        }
+        let own = creator
+            .and_then(|creator| Some((creator, self.creators.get(&creator)?)))
+            .map_or(0, |(creator, share)| self.charge(creator, share));
+        own.saturating_add(more) <= self.level_with(creator, more)
+    }
+}
+
+/// The greatest level at which the charges, each counted up to it, add up to `room` at most.
+fn level(mut charges: Vec<u64>, mut room: u64) -> u64 {
+    charges.sort_unstable();
+    let mut left = charges.len() as u64;
+    for charge in charges {
+        let Some(rest) = charge
+            .checked_mul(left)
+            .filter(|all| *all <= room)
+            .map(|_| room - charge)
+        else {
+            return room / left;
+        };
+        room = rest;
+        left -= 1;
+    }
+    u64::MAX
+}
