@@ -25,10 +25,10 @@ pub const RESERVED: &str = "peer-group/";
 pub struct Stamp(pub u64);
 
 impl Stamp {
-    /// The first reading of a millisecond.
+    /// The first reading of a millisecond; a clock beyond 48 bits reads as their last.
     #[must_use]
     pub fn at(ms: Millis) -> Self {
-        Self(ms << 16)
+        Self(ms.min(u64::MAX >> 16) << 16)
     }
 
     /// Its milliseconds.
@@ -192,7 +192,7 @@ impl Body {
     /// What counts against a group's `maxRecordSize`: data and attributes.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.data.len() + self.attributes.to_bytes().len()
+        self.data.len() + self.attributes.size()
     }
 
     /// The rules that hold for every record whoever looks at it and when: an honest node neither
@@ -272,3 +272,6 @@ impl Record {
 fn signed(scope: GroupId, body: &Body) -> Vec<u8> {
     signed_bytes("record", &scope.0, &body.to_bytes())
 }
+
+#[cfg(test)]
+mod tests;

@@ -139,6 +139,16 @@ impl Attributes {
         found.map_or(&[], |(_, values)| values)
     }
 
+    /// Bytes that they count for: those of their encoding, or 0 if there are none.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        if self.is_empty() {
+            0
+        } else {
+            self.to_bytes().len()
+        }
+    }
+
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -186,3 +196,6 @@ impl Wire for Attributes {
         Ok(Self(read))
     }
 }
+
+#[cfg(test)]
+mod tests;
