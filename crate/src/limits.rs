@@ -136,7 +136,7 @@ pub const SYNC_IDS_PER_FRAME: usize = 2000;
 /// How often a part is split into 16: 65 536 parts of even 500 000 records hold 8 each.
 pub const SYNC_DEPTH: u32 = 4;
 /// Parts that are under way at once in one comparison.
-pub const SYNC_PARTS: usize = 8;
+pub const SYNC_PARTS: usize = 16;
 /// Bytes that one comparison may take at either end, without what is compared.
 pub const SYNC_BYTES: usize = 64 * 1024;
 /// And this for each item that either end has.
@@ -147,10 +147,8 @@ pub const SYNC_ITEMS: u32 = 524_288;
 pub const SYNC_MESSAGES: usize = 256;
 /// Comparisons in a row that follow differences.
 pub const SYNC_ROUNDS: u32 = 4;
-/// Comparisons that the other end may begin between two of our own times for one.
+/// Comparisons that the other end may begin between two of this end's own times for one.
 pub const SYNC_BEGUN: u32 = 16;
-/// How often the other end of a link may ask for everything.
-pub const SYNC_STREAMS: u32 = 2;
 /// Who has this many times less than the other asks for everything: what it has then comes twice,
 /// which costs as much as to find out.
 pub const SYNC_FEW: u32 = 16;

@@ -9,7 +9,9 @@ use golden::golden;
 use peer_group::limits::{SYNC_IDS_PER_FRAME, SYNC_SYMBOLS_PER_FRAME};
 use peer_group::wire::codec::{List, Text, Wire};
 use peer_group::wire::link::{Frame, Packet, Scope};
-use peer_group::wire::sync::{Answer, Answers, Digest, Digests, Message, Part, Sketch, Symbol};
+use peer_group::wire::sync::{
+    Answer, Answers, Digest, Digests, Message, Part, SYMBOL_BYTES, Sketch, Symbol,
+};
 use proptest::prelude::*;
 
 fn digest(count: u32, byte: u8) -> Digest {
@@ -40,10 +42,10 @@ fn handshakes() {
         control: Answer::Same {},
         data: Answer::Differs {
             count: 128,
-            sketch: Sketch { planes: [3; 72] },
+            sketch: Sketch { planes: [3; 64] },
         },
     };
-    golden(&answers, "01 02 8001 03*72");
+    golden(&answers, "01 02 8001 03*64");
     let first = list(vec![Text::new("chat").expect("fits")]);
     golden(&Answer::Everything { first }, "03 01 04 63686174");
 }
@@ -133,7 +135,7 @@ fn messages() {
             symbols: list(vec![symbol]),
             last: true,
         },
-        "05 ac02 14 01 0201 00*6 0403 00*2 ff 01",
+        "05 ac02 14 01 0201 00*6 0403 ff 01",
     );
     message(Message::More { round, part }, "06 ac02 14");
     let ids = list(vec![[6; 8]]);
@@ -206,7 +208,7 @@ fn the_longest_messages_fit_a_frame_and_not_more_is_read() {
     // The same with one more of them.
     let mut more = vec![5, 1, 1];
     peer_group::wire::codec::put_varint(&mut more, SYNC_SYMBOLS_PER_FRAME as u64 + 1);
-    more.extend(vec![0; 13 * (SYNC_SYMBOLS_PER_FRAME + 1)]);
+    more.extend(vec![0; SYMBOL_BYTES * (SYNC_SYMBOLS_PER_FRAME + 1)]);
     more.push(1);
     assert!(Message::from_bytes(&more).is_err());
 }

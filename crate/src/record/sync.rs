@@ -21,7 +21,7 @@ mod symbols;
 
 pub use key::Key;
 
-use crate::limits::{SYNC_BEGUN, SYNC_FEW, SYNC_ROUNDS, SYNC_STREAMS};
+use crate::limits::{SYNC_BEGUN, SYNC_FEW, SYNC_ROUNDS};
 use crate::names::RecordHash;
 use crate::wire::sync::{Answer, Digest, First, Message};
 use answerer::Answerer;
@@ -61,9 +61,13 @@ pub struct Finished {
     pub complete: bool,
     /// How many items were pushed to the other end, unless all were.
     pub pushed: u32,
+    /// How many the answerer lacked and asked for; the asker does not know.
+    pub wanted: u32,
     /// Begin another one, to see that nothing is left.
     pub again: bool,
 }
+
+const TWICE: &str = "it asks for everything twice";
 
 /// Why the other end is at fault, or nothing.
 type Checked = Result<(), &'static str>;
@@ -78,10 +82,11 @@ pub struct Reconciler {
     round: u16,
     /// Comparisons in a row that found differences, and how many the last one found, about.
     row: (u32, u32),
+    /// Everything is asked for once: what was not taken then, would come again and again.
     asked_all: bool,
-    /// What the other end may still do.
+    sent_all: bool,
+    /// How often the other end may still begin.
     begun_left: u32,
-    streams_left: u32,
 }
 
 impl Reconciler {
@@ -98,8 +103,8 @@ impl Reconciler {
             round: 0,
             row: (0, 0),
             asked_all: false,
+            sent_all: false,
             begun_left: SYNC_BEGUN,
-            streams_left: SYNC_STREAMS,
         }
     }
 
@@ -173,10 +178,14 @@ impl Reconciler {
         }
     }
 
-    /// Lets the other end begin again as often as it may; to be called when this end begins one by its
-    /// own timer.
-    pub fn refill(&mut self) {
+    /// Lets the other end begin again as often as it may, and forgets what it began and said nothing
+    /// of since the last time: to be called every [`ANTI_ENTROPY_MS`](crate::limits::ANTI_ENTROPY_MS).
+    pub fn refill(&mut self, out: &mut Vec<Step>) {
         self.begun_left = SYNC_BEGUN;
+        if let Some(finished) = self.answerer.as_mut().and_then(|one| one.grow_old(out)) {
+            self.answerer = None;
+            out.push(Step::Finished(finished));
+        }
     }
 
     /// Takes a message of the other end.
@@ -192,10 +201,9 @@ impl Reconciler {
         match message {
             Message::Holds { round, digest } => self.asked(round, &digest, holdings, out),
             Message::SendAll { round, first } => {
-                spend(
-                    &mut self.streams_left,
-                    "it asks for everything again and again",
-                )?;
+                if core::mem::replace(&mut self.sent_all, true) {
+                    return Err(TWICE);
+                }
                 self.answerer = None;
                 out.push(Step::PushAll { first });
                 out.push(Step::Say(Message::End {
@@ -232,7 +240,8 @@ impl Reconciler {
         holdings: &dyn Holdings,
         out: &mut Vec<Step>,
     ) -> Checked {
-        spend(&mut self.begun_left, "it begins again and again")?;
+        let left = self.begun_left.checked_sub(1);
+        self.begun_left = left.ok_or("it begins again and again")?;
         let mut answer = Self::answer(&self.later_key, digest, holdings, &self.first);
         if let Answer::Everything { .. } = answer {
             if self.asked_all {
@@ -254,16 +263,20 @@ impl Reconciler {
         let Some(asker) = self.asker.as_mut().filter(|asker| asker.round() == round) else {
             return Ok(());
         };
-        if let Message::Answer {
-            answer: Answer::Differs { count, .. },
-            ..
-        } = &message
-            && !self.asked_all
-            && has_few(asker.count(), *count)
-        {
-            self.asked_all = true;
-            out.push(Step::Say(asker.send_all(&self.first)));
-            return Ok(());
+        match &message {
+            Message::Answer {
+                answer: Answer::Differs { count, .. },
+                ..
+            } if !self.asked_all && asker.waits_for_answer() && has_few(asker.count(), *count) => {
+                self.asked_all = true;
+                out.push(Step::Say(asker.send_all(&self.first)));
+                return Ok(());
+            }
+            Message::Answer {
+                answer: Answer::Everything { .. },
+                ..
+            } if core::mem::replace(&mut self.sent_all, true) => return Err(TWICE),
+            _ => {}
         }
         if let Some(finished) = asker.take(message, out)? {
             let differences = asker.differences();
@@ -302,11 +315,6 @@ impl Reconciler {
 /// Whether `own` items are so few beside `others` that sending them twice costs less than comparing.
 fn has_few(own: u32, others: u32) -> bool {
     own.saturating_mul(SYNC_FEW) <= others
-}
-
-fn spend(left: &mut u32, why: &'static str) -> Checked {
-    *left = left.checked_sub(1).ok_or(why)?;
-    Ok(())
 }
 
 #[cfg(test)]

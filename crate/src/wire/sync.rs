@@ -17,7 +17,9 @@ pub type First = List<Text<RECORD_TYPE_BYTES>, SYNC_PRECEDENCE>;
 /// Ids of one frame, ascending.
 pub type Ids = List<ShortId, SYNC_IDS_PER_FRAME>;
 /// Bit planes of a sketch.
-pub const SKETCH_PLANES: usize = 9;
+pub const SKETCH_PLANES: usize = 8;
+/// Bytes of a symbol.
+pub const SYMBOL_BYTES: usize = 11;
 
 wire_struct! {
     /// What an end holds, in few bytes: equal digests mean equal sets. Two of them and the answer
@@ -45,7 +47,7 @@ wire_struct! {
         pub data: Answer,
     }
 
-    /// For each bit of the ids, how many of them have it, modulo 512: lowest bits of all 64 counts
+    /// For each bit of the ids, how many of them have it, modulo 256: lowest bits of all 64 counts
     /// first. The differences of two sketches tell about how many items differ.
     pub struct Sketch {
         /// Little-endian words, one for each bit of the counts.
@@ -145,8 +147,9 @@ impl Wire for Part {
 pub struct Symbol {
     /// Exclusive or of their ids.
     pub ids: u64,
-    /// Exclusive or of checks of their ids.
-    pub checks: u32,
+    /// Exclusive or of checks of their ids. Two bytes are enough because an id must also belong into
+    /// the symbol in which it is found alone.
+    pub checks: u16,
     /// How many there are, modulo 256.
     pub count: u8,
 }
@@ -160,7 +163,7 @@ impl Wire for Symbol {
     fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
         Ok(Self {
             ids: u64::from_le_bytes(input.array()?),
-            checks: u32::from_le_bytes(input.array()?),
+            checks: u16::from_le_bytes(input.array()?),
             count: u8::decode(input)?,
         })
     }
@@ -289,7 +292,7 @@ impl Message {
             Self::Answer { answer: one, .. } => answer(one),
             Self::Split { digests, .. } => digests.len() * 18,
             Self::Parts { answers, .. } => answers.iter().map(answer).sum(),
-            Self::Symbols { symbols, .. } => symbols.len() * 13,
+            Self::Symbols { symbols, .. } => symbols.len() * SYMBOL_BYTES,
             Self::Ids { ids, .. } | Self::Want { ids, .. } => ids.len() * 8,
             Self::SendAll { first, .. } => first.len() * RECORD_TYPE_BYTES,
             Self::TypeEnd { kind } => kind.len(),

@@ -21,11 +21,14 @@ pub(crate) struct Answerer {
     open: Map<Part, Answered>,
     budget: Budget,
     pushed: u32,
+    wanted: u32,
     /// Symbols of all parts.
     kept: usize,
     /// Everything was asked for.
     everything: bool,
     has_ended: bool,
+    /// Nothing came since the last look.
+    is_old: bool,
 }
 
 /// What came of a part.
@@ -52,9 +55,12 @@ impl Answerer {
             Answer::Differs { .. } => false,
             Answer::Everything { .. } => true,
         };
-        let snapshot = Snapshot::new(key, holdings);
+        let mut snapshot = Snapshot::new(key, holdings);
         let mut budget = Budget::new(snapshot.len());
         budget.claimed(count);
+        if everything {
+            snapshot.clear();
+        }
         let open = (!everything).then_some((Part::ALL, Answered::Nothing));
         Some(Self {
             round,
@@ -62,9 +68,11 @@ impl Answerer {
             open: open.into_iter().collect(),
             budget,
             pushed: 0,
+            wanted: 0,
             kept: 0,
             everything,
             has_ended: everything,
+            is_old: false,
         })
     }
 
@@ -77,6 +85,7 @@ impl Answerer {
             asker: false,
             complete,
             pushed: self.pushed,
+            wanted: self.wanted,
             // What this end has and the other has not, nobody looked at.
             again: self.everything && complete,
         }
@@ -89,6 +98,7 @@ impl Answerer {
     ) -> Result<Option<Finished>, &'static str> {
         let from = out.len();
         let fits = self.budget.spend(&message);
+        self.is_old = false;
         match message {
             Message::Split { part, digests, .. } => self.split(part, &digests, out)?,
             Message::Symbols {
@@ -113,6 +123,7 @@ impl Answerer {
         }
         if self.open.is_empty() && !self.has_ended {
             self.has_ended = true;
+            self.snapshot.clear();
             out.push(Step::Say(self.end(true)));
         }
         let said = out.get(from..).unwrap_or_default();
@@ -122,6 +133,17 @@ impl Answerer {
         out.truncate(from);
         out.push(Step::Say(self.end(false)));
         Ok(Some(self.finished(false)))
+    }
+
+    /// Gives up if nothing came since this was asked before.
+    pub(crate) fn grow_old(&mut self, out: &mut Vec<Step>) -> Option<Finished> {
+        let was_old = core::mem::replace(&mut self.is_old, true);
+        // Somebody whose items are on their way need not say anything.
+        if !was_old || self.has_ended {
+            return None;
+        }
+        out.push(Step::Say(self.end(false)));
+        Some(self.finished(false))
     }
 
     fn end(&self, complete: bool) -> Message {
@@ -227,7 +249,8 @@ impl Answerer {
     }
 
     /// Says what we lack, and that this is all.
-    fn want(&self, part: Part, wanted: Vec<ShortId>, out: &mut Vec<Step>) {
+    fn want(&mut self, part: Part, wanted: Vec<ShortId>, out: &mut Vec<Step>) {
+        self.wanted += wanted.len() as u32;
         say_ids(wanted, out, |ids, last| Message::Want {
             round: self.round,
             part,
@@ -273,6 +296,7 @@ impl Answerer {
             self.want(part, wanted, out);
         } else {
             self.open.insert(part, Answered::Ids { passed, before });
+            self.wanted += wanted.len() as u32;
             if !wanted.is_empty() {
                 out.push(Step::Say(Message::Want {
                     round: self.round,

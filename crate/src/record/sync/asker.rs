@@ -9,11 +9,10 @@ use crate::record::sync::symbols::{Row, burst, growth};
 use crate::record::sync::{Finished, Holdings, Step};
 use crate::sorted::Map;
 use crate::wire::codec::List;
-use crate::wire::sync::{Answer, Digest, First, Ids, Message, Part, ShortId, Sketch};
+use crate::wire::sync::{Answer, Digest, First, Ids, Message, Part, SYMBOL_BYTES, ShortId, Sketch};
 
-/// Bytes of a symbol and of an id.
-const SYMBOL: usize = 13;
-const ID: usize = 8;
+/// Bytes of an id.
+const ID: usize = size_of::<ShortId>();
 
 /// The asker's side of one comparison.
 pub(crate) struct Asker {
@@ -77,6 +76,10 @@ impl Asker {
         self.snapshot.len() as u32
     }
 
+    pub(crate) fn waits_for_answer(&self) -> bool {
+        self.stage == Stage::Holds
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.snapshot.len() == 0
     }
@@ -92,6 +95,7 @@ impl Asker {
     /// Asks for everything instead.
     pub(crate) fn send_all(&mut self, first: &First) -> Message {
         self.stage = Stage::All;
+        self.snapshot.clear();
         self.differences = u32::MAX;
         Message::SendAll {
             round: self.round,
@@ -116,6 +120,7 @@ impl Asker {
             asker: true,
             complete,
             pushed: self.pushed,
+            wanted: 0,
             again: complete && self.differences > 0,
         }
     }
@@ -222,7 +227,7 @@ impl Asker {
             let symbols = burst(differences);
             // More than this is taken for a lie, or for an estimate that was far too low.
             let limit = (3 * differences as usize + 64).clamp(96, SYNC_SYMBOLS);
-            if self.snapshot.part(part).len() * ID <= symbols * SYMBOL {
+            if self.snapshot.part(part).len() * ID <= symbols * SYMBOL_BYTES {
                 self.say_ids(part, out);
             } else if symbols > limit {
                 self.say_split(part, out);
@@ -235,6 +240,7 @@ impl Asker {
         }
         if self.stage == Stage::Parts && self.open.is_empty() {
             self.stage = Stage::Ended;
+            self.snapshot.clear();
             out.push(Step::Say(self.end(true)));
         }
     }
@@ -282,7 +288,7 @@ impl Asker {
             return Err("it wants more of nothing");
         };
         let more = growth(row.len());
-        if self.snapshot.part(part).len() * ID <= more * SYMBOL {
+        if self.snapshot.part(part).len() * ID <= more * SYMBOL_BYTES {
             self.say_ids(part, out);
         } else if row.len() + more > limit {
             self.say_split(part, out);

@@ -5,7 +5,7 @@
 
 use crate::wire::sync::{SKETCH_PLANES, Sketch};
 
-/// The 64 counts modulo 512, one plane for each bit of them: adding is a few operations on words.
+/// The 64 counts modulo 256, one plane for each bit of them: adding is a few operations on words.
 #[derive(Clone, Default)]
 pub(crate) struct Counts {
     planes: [u64; SKETCH_PLANES],
@@ -30,7 +30,7 @@ impl Counts {
     }
 }
 
-/// How often bit `bit` is set, modulo 512.
+/// How often bit `bit` is set, modulo 256.
 fn count(sketch: &Sketch, bit: usize) -> i64 {
     let planes = sketch.planes.chunks_exact(8).enumerate();
     planes.fold(0, |sum, (power, plane)| {
@@ -45,9 +45,9 @@ pub(crate) fn estimate(ours: (u32, &Sketch), theirs: (u32, &Sketch)) -> u32 {
     let more = i64::from(ours.0) - i64::from(theirs.0);
     let squares: i64 = (0..64)
         .map(|bit| {
-            // As a move of +1 with the bit and -1 without, between -512 and 511.
+            // As a move of +1 with the bit and -1 without, between -256 and 255.
             let moved = 2 * (count(ours.1, bit) - count(theirs.1, bit)) - more;
-            let moved = (moved + 512).rem_euclid(1024) - 512;
+            let moved = (moved + 256).rem_euclid(512) - 256;
             moved * moved
         })
         .sum();

@@ -77,6 +77,11 @@ impl Snapshot {
         self.key
     }
 
+    /// Nothing is looked up any more: the memory is free.
+    pub(crate) fn clear(&mut self) {
+        self.items = Vec::new();
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.items.len()
     }
