@@ -30,7 +30,7 @@ const BROWSERS = {
   firefox: {
     variable: 'PEER_GROUP_FIREFOX',
     places: ['/usr/bin/firefox-esr', '/usr/bin/firefox'],
-    options: ({ plain, storageBlocked }) => ({
+    options: ({ plain, storageBlocked, preferences }) => ({
       browser: 'firefox',
       extraPrefsFirefox: {
         ...(storageBlocked ? { 'network.cookie.cookieBehavior': 2 } : {}),
@@ -41,25 +41,31 @@ const BROWSERS = {
         'browser.safebrowsing.phishing.enabled': false,
         'network.captive-portal-service.enabled': false,
         'network.connectivity-service.enabled': false,
+        ...preferences,
       },
     }),
   },
 };
 
-/** Starts a browser by name. `plain`: as people run it; `storageBlocked`: set to store nothing. */
-export async function launch(name, { plain = false, storageBlocked = false } = {}) {
+/**
+ * Starts a browser by name. `plain`: as people run it; `storageBlocked`: set to store nothing;
+ * `folder`: keeps its profile there; `preferences`: of Firefox.
+ */
+export async function launch(name, given = {}) {
+  const { plain = false, storageBlocked = false, folder, preferences = {} } = given;
   const { variable, places, options } = BROWSERS[name];
   const executablePath = process.env[variable] ?? places.find((place) => existsSync(place));
   if (!executablePath) fail(`no ${name} was found: set ${variable} to its path`);
   const profile = name === 'chromium' && storageBlocked ? blockingProfile() : undefined;
+  const userDataDir = profile ?? folder;
   const browser = await puppeteer.launch({
     headless: true,
     defaultViewport: null,
     executablePath,
     timeout: 60_000,
     protocolTimeout: 90_000,
-    ...options({ plain, storageBlocked }),
-    ...(profile ? { userDataDir: profile } : {}),
+    ...options({ plain, storageBlocked, preferences }),
+    ...(userDataDir ? { userDataDir } : {}),
   });
   if (profile) {
     browser.process()?.once('exit', () => rmSync(profile, { recursive: true, force: true }));

@@ -63,7 +63,7 @@ impl Storage {
         let (reporter, begun) = (self.reporter.clone(), self.begin(name, "readonly", false));
         spawn_local(async move {
             let result = match begun.await {
-                Ok(transaction) => read(&transaction, &prefix)
+                Ok(begun) => read(&begun.transaction, &prefix)
                     .await
                     .map_err(|_| StorageFault::Blocked),
                 Err(error) => Err(fault(&error)),
@@ -82,10 +82,12 @@ impl Storage {
         let (reporter, begun) = (self.reporter.clone(), self.begin(name, "readwrite", strict));
         spawn_local(async move {
             let result = match begun.await {
-                // Whatever else ends a transaction that could begin: the values have no room.
-                Ok(transaction) => write(&transaction, changes)
-                    .await
-                    .map_err(|_| StorageFault::Full),
+                Ok(begun) => write(&begun.transaction, changes).await.map_err(|_| {
+                    // Whatever ends a transaction that could begin: the values have no room. Firefox
+                    // takes no values from that connection next, whether there is room or not.
+                    begun.forget();
+                    StorageFault::Full
+                }),
                 Err(error) => Err(fault(&error)),
             };
             reporter.report(Input::Persisted { storage, result });
@@ -99,18 +101,26 @@ impl Storage {
         name: String,
         mode: &'static str,
         strict: bool,
-    ) -> impl Future<Output = Result<IdbTransaction, JsValue>> + 'static {
+    ) -> impl Future<Output = Result<Begun, JsValue>> + 'static {
         let databases = self.databases.clone();
-        let opening = open(&databases, &name);
+        let first = open(&databases, &name);
         async move {
-            let begun = transaction(&opening, mode, strict).await;
-            let Err(error) = &begun else { return begun };
-            forget(&databases, &name, opening);
-            if is(error, "InvalidStateError") {
-                // Its connection was closed meanwhile, as when somebody deletes the database.
-                return transaction(&open(&databases, &name), mode, strict).await;
+            let mut opening = first;
+            let mut begun = transaction(&opening, mode, strict).await;
+            if let Err(error) = &begun {
+                forget(&databases, &name, &opening);
+                if is(error, "InvalidStateError") {
+                    // Its connection was closed meanwhile, as when somebody deletes the database.
+                    opening = open(&databases, &name);
+                    begun = transaction(&opening, mode, strict).await;
+                }
             }
-            begun
+            begun.map(|transaction| Begun {
+                transaction,
+                databases,
+                name,
+                opening,
+            })
         }
     }
 
@@ -130,6 +140,20 @@ impl Storage {
                 None => memory.remove(&key),
             };
         }
+    }
+}
+
+/// A transaction and where it came from.
+struct Begun {
+    transaction: IdbTransaction,
+    databases: Databases,
+    name: String,
+    opening: Promise,
+}
+
+impl Begun {
+    fn forget(self) {
+        forget(&self.databases, &self.name, &self.opening);
     }
 }
 
@@ -169,11 +193,12 @@ fn open(databases: &Databases, name: &str) -> Promise {
 }
 
 /// The next operation opens the database anew, unless one has already.
-fn forget(databases: &Databases, name: &str, opening: Promise) {
-    let is_known = |known: &Promise| JsValue::from(known) == JsValue::from(&opening);
-    if databases.borrow().get(name).is_some_and(is_known) {
-        databases.borrow_mut().remove(name);
-        close(opening);
+fn forget(databases: &Databases, name: &str, opening: &Promise) {
+    let mut databases = databases.borrow_mut();
+    let is_known = |known: &Promise| Object::is(known, opening);
+    if databases.get(name).is_some_and(is_known) {
+        databases.remove(name);
+        close(opening.clone());
     }
 }
 
