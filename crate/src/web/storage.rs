@@ -85,7 +85,7 @@ impl Storage {
                 Ok(begun) => write(&begun.transaction, changes).await.map_err(|_| {
                     // Whatever ends a transaction that could begin: the values have no room. Firefox
                     // takes no values from that connection next, whether there is room or not.
-                    begun.forget();
+                    begun.let_go();
                     StorageFault::Full
                 }),
                 Err(error) => Err(fault(&error)),
@@ -108,7 +108,7 @@ impl Storage {
             let mut opening = first;
             let mut begun = transaction(&opening, mode, strict).await;
             if let Err(error) = &begun {
-                forget(&databases, &name, &opening);
+                let_go(&databases, &name, &opening);
                 if is(error, "InvalidStateError") {
                     // Its connection was closed meanwhile, as when somebody deletes the database.
                     opening = open(&databases, &name);
@@ -152,8 +152,8 @@ struct Begun {
 }
 
 impl Begun {
-    fn forget(self) {
-        forget(&self.databases, &self.name, &self.opening);
+    fn let_go(self) {
+        let_go(&self.databases, &self.name, &self.opening);
     }
 }
 
@@ -193,7 +193,7 @@ fn open(databases: &Databases, name: &str) -> Promise {
 }
 
 /// The next operation opens the database anew, unless one has already.
-fn forget(databases: &Databases, name: &str, opening: &Promise) {
+fn let_go(databases: &Databases, name: &str, opening: &Promise) {
     let mut databases = databases.borrow_mut();
     let is_known = |known: &Promise| Object::is(known, opening);
     if databases.get(name).is_some_and(is_known) {
