@@ -223,12 +223,28 @@ impl Field<'_> {
             Self::Created(..) | Self::Modified(..) => 4,
         }
     }
+
+    /// What both find, as far as one of them can say it: from when until when.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Created(from, to), Self::Created(later, sooner)) => {
+                Self::Created(from.max(later), to.min(sooner))
+            }
+            (Self::Modified(from, to), Self::Modified(later, sooner)) => {
+                Self::Modified(from.max(later), to.min(sooner))
+            }
+            (own, _) => own,
+        }
+    }
 }
 
 /// The best field by which to find all that a search can find.
 pub(super) fn narrow(search: &Search) -> Option<Field<'_>> {
     match search {
-        Search::And(parts) => parts.iter().filter_map(narrow).min_by_key(Field::rank),
+        Search::And(parts) => {
+            let best = parts.iter().filter_map(narrow).min_by_key(Field::rank)?;
+            Some(parts.iter().filter_map(narrow).fold(best, Field::and))
+        }
         Search::Or(parts) => match parts.as_slice() {
             [one] => narrow(one),
             _ => None,
@@ -270,3 +286,6 @@ fn span<'a>(
         Compare::NotEqual | Compare::Like => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,8 @@ mod find;
 mod index;
 mod numbers;
 mod quota;
+#[cfg(test)]
+mod tests;
 
 use index::{Index, Key};
 use numbers::Numbers;
@@ -419,7 +421,7 @@ impl Store {
     /// Drops a record here, whatever its version.
     pub fn remove(&mut self, id: &RecordId) -> Option<Gone> {
         let entry = self.take_out(self.slot(id)?)?;
-        self.lift(0);
+        self.lift(true, 0);
         Some(entry.gone(entry.shown))
     }
 
@@ -445,9 +447,7 @@ impl Store {
             }
             gone.push(was);
         }
-        if !gone.is_empty() {
-            self.lift(now);
-        }
+        self.lift(!gone.is_empty(), now);
         gone
     }
 
@@ -455,8 +455,9 @@ impl Store {
     #[must_use]
     pub fn next_sweep(&self) -> Option<Millis> {
         let (from, to) = all(within(BY_END, 0, 0));
-        let ([_, due, _], _) = self.index.range(from, to).next()?;
-        Some(due)
+        let first = self.index.range(from, to).next();
+        let due = first.map(|([_, due, _], _)| due);
+        due.into_iter().chain(self.next_lift()).min()
     }
 
     /// The latest moment at which any record here was made or changed.

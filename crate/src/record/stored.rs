@@ -211,3 +211,6 @@ impl Seal {
         head(&self.crypto.hash(&all))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -230,15 +230,16 @@ impl Store {
         !self.cut_pairs.is_empty() || !self.cut_creators.is_empty()
     }
 
-    /// Lifts the cuts that need not stand any more: there is room again.
-    pub(super) fn lift(&mut self, now: Millis) {
-        if !self.is_cut_anywhere() {
-            return;
-        }
-        self.level = None;
+    /// Lifts the cuts that need not stand any more: since there is room again, or since what they
+    /// waited for has ended.
+    pub(super) fn lift(&mut self, freed: bool, now: Millis) {
+        let stands = |share: &Share| {
+            let until = share.cut.map_or(0, |cut| cut.until);
+            until > now || until == 0 && !freed
+        };
         for pair in self.cut_pairs.clone() {
             if let Some(share) = self.pairs.get_mut(&pair)
-                && share.cut.is_none_or(|cut| cut.until <= now)
+                && !stands(share)
             {
                 share.cut = None;
                 if share.is_over() {
@@ -247,11 +248,12 @@ impl Store {
                 self.cut_pairs.remove(&pair);
                 self.peers.release(pair.0);
                 self.kinds.release(pair.1);
+                self.level = None;
             }
         }
         for creator in self.cut_creators.clone() {
             if let Some(share) = self.creators.get_mut(&creator)
-                && share.cut.is_none_or(|cut| cut.until <= now)
+                && !stands(share)
             {
                 share.cut = None;
                 if share.is_over() {
@@ -259,8 +261,21 @@ impl Store {
                 }
                 self.cut_creators.remove(&creator);
                 self.peers.release(creator);
+                self.level = None;
             }
         }
+    }
+
+    /// When the first cut ends that waits for something.
+    pub(super) fn next_lift(&self) -> Option<Millis> {
+        let pairs = self
+            .cut_pairs
+            .iter()
+            .filter_map(|pair| self.pairs.get(pair));
+        let creators = self.cut_creators.iter();
+        let creators = creators.filter_map(|creator| self.creators.get(creator));
+        let cuts = pairs.chain(creators).filter_map(|share| share.cut);
+        cuts.map(|cut| cut.until).filter(|until| *until > 0).min()
     }
 
     /// What a creator's types that are cut before `place` count beyond what is held of them.
