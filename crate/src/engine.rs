@@ -10,9 +10,11 @@ pub mod context;
 pub mod effect;
 pub mod event;
 pub mod input;
+mod keeping;
 mod node;
 mod online;
 mod opening;
+mod records;
 
 use crate::sorted::Map;
 use std::collections::VecDeque;
@@ -194,16 +196,22 @@ impl Engine {
                     Kind::Graph { .. } => Err(Code::InvalidGroup.into()),
                 })
             }
-            Command::AddRecord { .. }
-            | Command::UpdateRecord { .. }
-            | Command::DeleteRecord { .. }
-            | Command::GetRecord { .. }
-            | Command::ListRecords { .. }
-            | Command::SearchRecords { .. }
-            | Command::DeleteLocal { .. }
-            | Command::ValidateDeferred { .. }
-            | Command::ExportDatabase { .. }
-            | Command::ImportDatabase { .. } => Err(Code::Internal.into()),
+            Command::AddRecord { handle, record } => self.add_record(now, handle, record),
+            Command::UpdateRecord { handle, id, update } => {
+                self.update_record(now, handle, id, update)
+            }
+            Command::DeleteRecord { handle, id } => self.delete_record(now, handle, id),
+            Command::GetRecord { handle, id } => self.get_record(now, handle, id),
+            Command::ListRecords {
+                handle,
+                kind,
+                creator,
+            } => self.list_records(now, handle, kind.as_deref(), creator),
+            Command::SearchRecords { handle, search } => self.search_records(now, handle, &search),
+            Command::DeleteLocal { handle, id } => self.delete_local(now, handle, id),
+            Command::ValidateDeferred { handle, ids } => self.validate_deferred(now, handle, &ids),
+            Command::ExportDatabase { handle } => self.export_database(now, handle),
+            Command::ImportDatabase { handle, data } => self.import_database(now, handle, &data),
             Command::Abort { request } => self.abort(now, request),
             Command::Shutdown => self.shut_down(now),
         }
@@ -225,7 +233,6 @@ impl Engine {
         }
         match input {
             Input::Tick => {}
-            Input::Loaded { storage, result } => self.loaded(now, storage, result),
             input => match self.owner(&input) {
                 Some(index) => {
                     if let Some(node) = self.nodes.get_mut(&index) {
@@ -233,11 +240,11 @@ impl Engine {
                     }
                 }
                 // What belongs to no node is the engine's own, or late news of something that ended.
-                None => {
-                    if let Input::Persisted { storage, result } = input {
-                        self.persisted(now, storage, result);
-                    }
-                }
+                None => match input {
+                    Input::Persisted { storage, result } => self.persisted(now, storage, result),
+                    Input::Loaded { storage, result } => self.loaded(now, storage, result),
+                    _ => {}
+                },
             },
         }
     }
@@ -259,8 +266,10 @@ impl Engine {
             | Input::LinkClosed { link } => node.graph.owns(*link),
             Input::Locked { node, .. } => *node == index,
             Input::Answered { ask, .. } => node.graph.asked(*ask),
-            Input::Persisted { storage, .. } => node.is_saving(*storage),
-            Input::Tick | Input::Loaded { .. } => false,
+            Input::Persisted { storage, .. } | Input::Loaded { storage, .. } => {
+                node.stores(*storage)
+            }
+            Input::Tick => false,
         };
         self.nodes
             .iter()
@@ -310,6 +319,13 @@ impl Engine {
         let node = self.node(handle)?;
         self.check_memory(0)?;
         Ok(node.graph.connections(kind))
+    }
+
+    /// Peer time minus this machine's wall clock, in milliseconds.
+    pub fn peer_time_offset(&self, handle: HandleId) -> Result<i64, Error> {
+        let node = self.node(handle)?;
+        node.ready()?;
+        Ok(node.graph.records.clock.offset_ms())
     }
 
     /// Time never goes back.

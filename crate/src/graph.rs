@@ -2,25 +2,32 @@
 //! [`security::Security`] says who may be here.
 
 pub mod answer;
+pub mod arrival;
+pub mod clock;
 pub mod direct;
+pub mod ending;
 pub mod flow;
 pub mod frames;
 pub mod handshake;
+pub mod lane;
 pub mod link;
 pub mod mailbox;
 pub mod opening;
 pub mod overlay;
+pub mod pace;
+pub mod records;
 pub mod security;
 pub mod session;
+pub mod synchronize;
+pub mod waiting;
 
 use crate::sorted::{Map, Set};
 use std::collections::VecDeque;
 
 use crate::engine::command::IceServer;
 use crate::engine::context::Context;
-use crate::engine::effect::Effect;
-use crate::engine::event::{Answer, ConnectionChange, ConnectionInfo, ConnectionStatus, Event};
-use crate::engine::input::Input;
+use crate::engine::event::{Answer, ConnectionInfo};
+use crate::engine::input::{Input, Verdict};
 use crate::error::{Code, Error, Evidence, Stage as Reached};
 use crate::limits;
 use crate::names::{
@@ -29,11 +36,12 @@ use crate::names::{
 };
 use crate::time::{Millis, Now, Timers};
 use crate::wire::codec::Wire as _;
-use crate::wire::link::{ByeReason, Frame, Purpose, Signal, SignalBody, Trickle};
+use crate::wire::link::{ByeReason, Purpose, Signal, SignalBody};
 
 use direct::Direct;
 use link::{Link, Stage};
 use overlay::Overlay;
+use records::Records;
 use security::Security;
 use session::OwnSession;
 
@@ -69,6 +77,12 @@ pub enum Timer {
     Ask(AskId),
     /// A dial is due.
     Dial,
+    /// A record ends, refreshes itself or is due.
+    Sweep,
+    /// Records that had to wait may be flooded.
+    Pace,
+    /// Compare what we hold with a neighbor.
+    Compare,
 }
 
 /// One node's part of a graph.
@@ -89,10 +103,20 @@ pub struct Graph {
     pub news: VecDeque<News>,
     /// Where this node is reached, once it is.
     pub address: Option<NodeAddress>,
+    /// The rendezvous server's clock minus ours, once known: one vote about peer time.
+    pub server_time: Option<i64>,
+    /// The app wants it on the network.
+    pub online: bool,
+    /// Types of records that a newcomer wants first.
+    pub precedence: Vec<String>,
+    /// The replicated database.
+    pub records: Records,
     links: Map<LinkId, Link>,
     attempts: Map<Attempt, LinkId>,
     directs: Map<ConnectionId, Direct>,
     asks: Map<AskId, ConnectionId>,
+    /// Questions about records.
+    verdicts: Set<AskId>,
     overlay: Overlay,
     /// Calls whose attempt gave way to one from the other side, until that is opened.
     superseded: Vec<(NodeId, link::Caller)>,
@@ -104,7 +128,7 @@ pub struct Graph {
 impl Graph {
     /// A graph without links.
     #[must_use]
-    pub fn new(scope: GroupId, own: OwnSession) -> Self {
+    pub fn new(scope: GroupId, own: OwnSession, records: Records) -> Self {
         Self {
             scope,
             own,
@@ -114,10 +138,15 @@ impl Graph {
             signals: VecDeque::new(),
             news: VecDeque::new(),
             address: None,
+            server_time: None,
+            online: false,
+            precedence: Vec::new(),
+            records,
             links: Map::new(),
             attempts: Map::new(),
             directs: Map::new(),
             asks: Map::new(),
+            verdicts: Set::new(),
             overlay: Overlay::default(),
             superseded: Vec::new(),
             seen: VecDeque::new(),
@@ -164,7 +193,7 @@ impl Graph {
     /// Whether a question to the app is this graph's.
     #[must_use]
     pub fn asked(&self, ask: AskId) -> bool {
-        self.asks.contains_key(&ask)
+        self.asks.contains_key(&ask) || self.verdicts.contains(&ask)
     }
 
     /// Attempts of the app that wait for their outcome.
@@ -181,8 +210,9 @@ impl Graph {
     pub fn bytes(&self) -> usize {
         self.links
             .values()
-            .map(|link| link.flow.bytes())
+            .map(|link| link.flow.bytes() + link.lane.bytes())
             .sum::<usize>()
+            + self.records.bytes()
             + self
                 .directs
                 .values()
@@ -217,7 +247,10 @@ impl Graph {
                     );
                 }
                 Timer::Direct(connection) => self.direct_timed_out(cx, connection),
-                Timer::Ask(ask) => self.answered(cx, ask, false),
+                Timer::Ask(ask) => self.answered(cx, ask, Verdict::Reject),
+                Timer::Sweep => self.sweep(cx, security),
+                Timer::Pace => self.pace(cx),
+                Timer::Compare => self.compare_with_somebody(cx, security),
                 Timer::Dial => self.maintain(cx, security),
             }
         }
@@ -337,6 +370,7 @@ impl Graph {
         self.overlay.forget_all();
         self.timers = Timers::default();
         self.asks.clear();
+        self.verdicts.clear();
         self.superseded.clear();
     }
 
@@ -382,138 +416,6 @@ impl Graph {
         neighbors.chain(directs).collect()
     }
 
-    /// Fails a link, whatever its stage: tells the other end and whoever waits for it.
-    fn fail(&mut self, cx: &mut Context<'_>, id: LinkId, mut error: Error) {
-        let Some(mut link) = self.remove(id) else {
-            return;
-        };
-        if error.evidence.is_none() && error.code != Code::Aborted {
-            error = error.at(link.reached());
-        }
-        if let Some(keys) = link
-            .keys
-            .as_mut()
-            .filter(|_| !matches!(link.stage, Stage::Open))
-        {
-            let abandon = Trickle::Abandon {
-                code: error.code.number(),
-            };
-            let sealed = opening::seal(keys, link.attempt, &abandon);
-            self.signals
-                .extend(sealed.map(|signal| (link.remote.address.clone(), signal)));
-        }
-        self.ended(cx, link, error);
-    }
-
-    /// Closes an open link with a reason, or fails it if it is not open yet.
-    fn close_link(&mut self, cx: &mut Context<'_>, id: LinkId, reason: ByeReason, error: &Error) {
-        let Some(link) = self.links.get_mut(&id) else {
-            return;
-        };
-        if !link.is_open() {
-            self.fail(cx, id, error.clone());
-            return;
-        }
-        link.send(cx, Frame::Bye { reason });
-        if let Some(link) = self.remove(id) {
-            self.ended(cx, link, error.clone());
-        }
-    }
-
-    fn remove(&mut self, id: LinkId) -> Option<Link> {
-        let link = self.links.remove(&id)?;
-        self.attempts.retain(|_, of| *of != id);
-        // A first message that has not left yet must not knock for nobody.
-        self.signals
-            .retain(|(_, signal)| signal.initiates() != Some(link.attempt));
-        for timer in [
-            Timer::Link(id),
-            Timer::Probe(id),
-            Timer::Confirm(id),
-            Timer::Lost(id),
-        ] {
-            self.timers.disarm(&timer);
-        }
-        Some(link)
-    }
-
-    /// Everything that hangs on a link learns that it is gone.
-    fn ended(&mut self, cx: &mut Context<'_>, mut link: Link, error: Error) {
-        if link.with_driver {
-            cx.effect(Effect::CloseLink { link: link.id });
-        }
-        let was_open = link.is_open();
-        for request in link.flow.drain() {
-            cx.answer(request, Err(lost(&error)));
-        }
-        let directs: Vec<ConnectionId> = self
-            .directs
-            .iter()
-            .filter(|(_, d)| d.link == Some(link.id))
-            .map(|(id, _)| *id)
-            .collect();
-        for direct in directs {
-            self.end_direct(cx, direct, Some(lost(&error)));
-        }
-        let neighbor = link.purpose != Purpose::Direct;
-        if let Some(connection) = link.connection.filter(|_| neighbor) {
-            let status = if was_open {
-                ConnectionStatus::Disconnected
-            } else {
-                ConnectionStatus::Failed
-            };
-            let change = ConnectionChange {
-                status,
-                connection,
-                node_id: Some(link.remote.node),
-                peer: link.remote.peer(),
-                next: None,
-                // Leaving, on either side, is no failure.
-                reason: Some(error.clone()).filter(|_| !link.left && !is_own_end(error.code)),
-                incoming: !link.initiator,
-                label: String::new(),
-            };
-            cx.event(Event::NeighborConnection {
-                node: cx.node,
-                change: Box::new(change),
-            });
-        }
-        if let Some(caller) = link.caller.take() {
-            cx.answer(caller.request, Err(error.clone()));
-        }
-        let now = cx.now.monotonic;
-        let brief = link
-            .opened
-            .is_none_or(|opened| now < opened + limits::LINK_LOST_MS);
-        if brief {
-            self.overlay.dial_failed(cx, link.remote.node, error.code);
-        }
-        if was_open && neighbor {
-            self.news.push_back(News::Unlinked);
-        } else if !was_open {
-            self.news.push_back(News::DialFailed(error));
-        }
-        self.plan(cx);
-    }
-
-    fn link_timed_out(&mut self, cx: &mut Context<'_>, id: LinkId) {
-        let Some(link) = self.links.get(&id) else {
-            return;
-        };
-        let error = match link.caller {
-            Some(_) if self.address.is_none() => {
-                let error = Error::new(Code::ServiceNotAvailable).at(Reached::Rendezvous);
-                return self.fail(cx, id, error);
-            }
-            Some(caller) if caller.deadline <= cx.now.monotonic => Error::new(Code::Timeout),
-            _ if link.tampered => Error::new(Code::ConnectionNotAuthenticated)
-                .detail("what came as the answer was not written by the member that was asked"),
-            _ => Error::new(Code::ConnectionFailed).detail("no answer in time"),
-        };
-        let error = error.at(link.reached());
-        self.fail(cx, id, error);
-    }
-
     /// Arms the deadline of a link's next step, or its caller's if that is earlier.
     fn expect(&mut self, now: Now, id: LinkId, within: Millis) {
         let Some(link) = self.links.get(&id) else {
@@ -536,27 +438,6 @@ impl Graph {
                 crate::engine::event::Path::Direct
             };
         }
-    }
-}
-
-/// Whether a link ends because its handle was closed here.
-fn is_own_end(code: Code) -> bool {
-    matches!(
-        code,
-        Code::InvalidGroup | Code::InvalidGraph | Code::NotInitialized
-    )
-}
-
-/// What calls learn that hung on a connection which ended.
-fn lost(error: &Error) -> Error {
-    match error.code {
-        Code::InvalidGroup | Code::InvalidGraph | Code::NotInitialized | Code::Aborted => {
-            error.clone()
-        }
-        _ => Error {
-            code: Code::ConnectionFailed,
-            ..error.clone()
-        },
     }
 }
 

@@ -7,6 +7,7 @@ pub mod invitation;
 pub mod judge;
 pub mod open;
 pub mod properties;
+mod security;
 pub mod state;
 #[cfg(test)]
 mod tests;
@@ -16,52 +17,31 @@ use std::collections::VecDeque;
 
 use crate::crypto::Crypto;
 use crate::engine::command::{NewGroup, NewInvitation};
-use crate::engine::context::Context;
 use crate::error::{Code, Error};
-use crate::graph::security::{Absorbed, Psk, Security};
-use crate::graph::session::Session;
+use crate::graph::security::{Psk, Rights, Security};
 use crate::limits;
 use crate::names::{GroupId, PeerId};
 use crate::random::Random;
 use crate::time::Now;
 use crate::wire::codec::{List, Text, Wire as _};
-use crate::wire::link::Purpose;
-use crate::wire::numbers::{control, invitation as invitation_kind, stored};
+use crate::wire::numbers::{invitation as invitation_kind, stored};
 use crate::wire::rendezvous::Url;
 use crate::wire::seconds::{Clock, Seconds};
-use crate::{wire_enum, wire_struct};
 
 use credential::{Body, Credential, Credentials, Role};
 use identity::Identity;
 use invitation::{Bearer, BearerBody, Name};
-use judge::{CameWith, Judge, Member, Verified};
+use judge::{Judge, Member, Verified};
 use properties::SignedProperties;
+use security::Control;
 use state::{Epoch, GroupState};
 
-wire_enum! {
-    /// What members keep telling one another until all know it.
-    enum Control {
-        /// Who is a member and why.
-        Credential = control::CREDENTIAL {
-            /// It.
-            credential: Credential,
-        },
-        /// What the group is like.
-        Properties = control::PROPERTIES {
-            /// Them.
-            properties: SignedProperties,
-        },
-    }
-}
-
-wire_struct! {
-    /// What somebody gets at the door.
-    struct AtDoor {
-        /// Proves its membership from now on.
-        proof: Credentials,
-        /// The newest first.
-        epochs: List<Epoch, 3>,
-    }
+/// What our credentials say, whenever somebody looks.
+struct Ever {
+    /// Who may do what with records.
+    rights: Map<PeerId, Vec<Rights>>,
+    /// What memberships rest on: the same at everybody who knows the same, or more that is of no use.
+    support: Vec<Credential>,
 }
 
 /// One identity's part in a group.
@@ -79,6 +59,9 @@ pub struct Group {
     /// What came before what it rests on.
     pending: VecDeque<Credential>,
     verified: Verified,
+    /// Worked out when it is asked for.
+    ever: Option<Ever>,
+    revision: u64,
 }
 
 impl Group {
@@ -120,6 +103,7 @@ impl Group {
             }]),
             proof: List::first(vec![credential]),
             synchronized: true,
+            peer_time_offset: 0,
             properties: Some(properties),
             credentials: List::default(),
         })
@@ -157,6 +141,7 @@ impl Group {
             epochs: List::default(),
             proof: List::new(proof).ok_or_else(|| Error::new(Code::ChainTooLong))?,
             synchronized: false,
+            peer_time_offset: 0,
             properties: None,
             credentials: List::default(),
         })
@@ -179,12 +164,15 @@ impl Group {
             known,
             pending: VecDeque::new(),
             verified: Verified::default(),
+            ever: None,
+            revision: 0,
         }
     }
 
     /// What is to be kept.
     #[must_use]
-    pub fn to_stored(&mut self) -> Vec<u8> {
+    pub fn to_stored(&mut self, peer_time_offset: i64) -> Vec<u8> {
+        self.state.peer_time_offset = peer_time_offset;
         self.state.credentials = List::first(self.known.values().cloned().collect());
         self.state.to_bytes()
     }
@@ -305,6 +293,24 @@ impl Group {
         Ok((member, support))
     }
 
+    fn ever(&mut self) -> &Ever {
+        let all = self.state.proof.iter().chain(self.known.values());
+        let (group, verified) = (self.state.group, &mut self.verified);
+        self.ever.get_or_insert_with(|| {
+            let judge = Judge::new(self.crypto, group, &Clock::TIMELESS, all, verified);
+            Ever {
+                rights: judge.rights(),
+                support: judge.all_support(),
+            }
+        })
+    }
+
+    /// What we know of memberships is another: so may be everybody's rights.
+    fn changed(&mut self) {
+        self.ever = None;
+        self.revision += 1;
+    }
+
     /// Keeps what somebody's membership rests on, and tells the neighbors what is new of it.
     fn learn(&mut self, support: Vec<Credential>) {
         for credential in support {
@@ -318,6 +324,7 @@ impl Group {
                     .to_bytes(),
                 );
                 self.known.insert(id, credential);
+                self.changed();
             }
         }
     }
@@ -344,7 +351,7 @@ impl Group {
     }
 
     /// Learns those of the waiting credentials that a membership rests on by now.
-    fn sift(&mut self, clock: &Clock) {
+    fn sift(&mut self) {
         if self.pending.is_empty() {
             return;
         }
@@ -357,7 +364,8 @@ impl Group {
         let judge = Judge::new(
             self.crypto,
             self.state.group,
-            clock,
+            // Those of members whose time is over too: all members keep the same.
+            &Clock::TIMELESS,
             all,
             &mut self.verified,
         );
@@ -365,183 +373,6 @@ impl Group {
         self.pending
             .retain(|credential| !support.contains(credential));
         self.learn(support);
-    }
-}
-
-impl Security for Group {
-    fn psk(&self, purpose: Purpose) -> Option<Psk> {
-        match purpose {
-            Purpose::Join => Some(self.link_psk(&self.state.door)),
-            Purpose::Neighbor | Purpose::Direct => self
-                .state
-                .epochs
-                .first()
-                .map(|epoch| self.link_psk(&epoch.secret)),
-        }
-    }
-
-    fn psk_named(&self, id: &[u8; 8], purpose: Purpose) -> Option<[u8; 32]> {
-        if !self.state.synchronized {
-            return None;
-        }
-        let all: Vec<Psk> = match purpose {
-            Purpose::Join => vec![self.link_psk(&self.state.door)],
-            Purpose::Neighbor | Purpose::Direct => self
-                .state
-                .epochs
-                .iter()
-                .map(|epoch| self.link_psk(&epoch.secret))
-                .collect(),
-        };
-        all.into_iter()
-            .find(|psk| psk.id == *id)
-            .map(|psk| psk.secret)
-    }
-
-    fn proof(&self) -> Vec<u8> {
-        self.state.proof.to_bytes()
-    }
-
-    fn clock(&self, now: Now) -> Clock {
-        Clock::new(now, self.offset_ms)
-    }
-
-    fn judge(
-        &mut self,
-        cx: &mut Context<'_>,
-        session: &Session,
-        proof: &[u8],
-        purpose: Purpose,
-    ) -> Result<(), Error> {
-        let shown = Credentials::from_bytes(proof).map_err(|_| {
-            Error::new(Code::ConnectionNotAuthenticated).detail("the proof is not well-formed")
-        })?;
-        let at_door = purpose == Purpose::Join;
-        let clock = self.clock(cx.now);
-        let (_, support) = self.judged(&clock, session.body.peer, &shown, at_door)?;
-        if !at_door && self.state.synchronized {
-            self.learn(support);
-        }
-        Ok(())
-    }
-
-    fn grant(
-        &mut self,
-        cx: &mut Context<'_>,
-        session: &Session,
-        proof: &[u8],
-    ) -> Result<Vec<u8>, Error> {
-        let shown = Credentials::from_bytes(proof)
-            .map_err(|_| Error::new(Code::ConnectionNotAuthenticated))?;
-        let clock = self.clock(cx.now);
-        let peer = session.body.peer;
-        let (member, _) = self.judged(&clock, peer, &shown, true)?;
-        let mut shown = shown.into_vec();
-        if let Some(came_with) = member.came_with.filter(|c| c.admission.is_none()) {
-            shown.push(self.admission(&clock, &came_with)?);
-        }
-        let (_, support) = self.judged(&clock, peer, &shown, false)?;
-        let proof = Credentials::new(support.clone()).ok_or(Code::ChainTooLong)?;
-        self.learn(support);
-        Ok(AtDoor {
-            proof,
-            epochs: List::first(self.state.epochs.to_vec()),
-        }
-        .to_bytes())
-    }
-
-    fn accept(&mut self, cx: &mut Context<'_>, grant: &[u8]) -> Result<(), Error> {
-        let broken = |why: &str| Error::new(Code::ConnectionNotAuthenticated).detail(why);
-        let grant = AtDoor::from_bytes(grant).map_err(|_| broken("what we got is malformed"))?;
-        let clock = self.clock(cx.now);
-        let (_, support) = self
-            .judged(&clock, self.state.peer, &grant.proof, false)
-            .map_err(|_| broken("the admission we got does not hold"))?;
-        if grant.epochs.is_empty() {
-            return Err(broken("we got no epoch"));
-        }
-        self.state.proof = Credentials::new(support).ok_or(Code::ChainTooLong)?;
-        self.state.epochs = grant.epochs;
-        Ok(())
-    }
-
-    fn control(&self) -> Vec<Vec<u8>> {
-        let properties = self.state.properties.iter().cloned();
-        let properties = properties.map(|properties| Control::Properties { properties }.to_bytes());
-        let credentials = self.state.proof.iter().chain(self.known.values());
-        let credentials = credentials.map(|c| {
-            Control::Credential {
-                credential: c.clone(),
-            }
-            .to_bytes()
-        });
-        properties.chain(credentials).collect()
-    }
-
-    fn absorb(&mut self, cx: &mut Context<'_>, items: &[&[u8]]) -> Absorbed {
-        for item in items {
-            let good = match Control::from_bytes(item) {
-                Ok(Control::Credential { credential }) => self.consider(credential),
-                Ok(Control::Properties { properties }) => self.consider_properties(properties),
-                // A newer version may have kinds of items that we do not know.
-                Err(_) => true,
-            };
-            if !good {
-                return Absorbed::Bad;
-            }
-        }
-        let clock = self.clock(cx.now);
-        self.sift(&clock);
-        Absorbed::Good
-    }
-}
-
-impl Group {
-    /// Takes newer properties; false if they are forged.
-    fn consider_properties(&mut self, properties: SignedProperties) -> bool {
-        let ours = self
-            .state
-            .properties
-            .as_ref()
-            .map(|p| p.properties.revision);
-        if ours >= Some(properties.properties.revision) {
-            return true;
-        }
-        if !properties.is_signed(self.crypto, self.state.group) {
-            return false;
-        }
-        self.news.push(
-            Control::Properties {
-                properties: properties.clone(),
-            }
-            .to_bytes(),
-        );
-        self.state.properties = Some(properties);
-        true
-    }
-
-    /// Our word that somebody may come in with an invitation.
-    fn admission(&mut self, clock: &Clock, came_with: &CameWith) -> Result<Credential, Error> {
-        clock.check(Seconds(0), came_with.usable_until)?;
-        let own = self.own_membership(clock)?;
-        if own.invitations.contains(&came_with.invitation) {
-            return Err(Error::new(Code::NotAuthorized).detail(
-                "somebody who came with the same invitation cannot admit: another member must",
-            ));
-        }
-        let body = Body::Admission {
-            membership: came_with.membership,
-            at: Seconds(clock.wall_s)
-                .max(came_with.begin)
-                .min(came_with.usable_until),
-            issuer: self.state.peer.0,
-        };
-        Ok(Credential::sign(
-            self.crypto,
-            self.state.group,
-            &self.identity.seed,
-            body,
-        ))
     }
 }
 

@@ -101,6 +101,8 @@ pub const RECORD_HELD_MS: Millis = 10 * 60_000;
 pub const WAITING_RECORDS: usize = 256;
 /// Waiting records of one author.
 pub const WAITING_RECORDS_PER_AUTHOR: usize = 16;
+/// Records that wait for the app's verdict; the sender's window keeps an honest one far below.
+pub const VALIDATIONS: usize = 4096;
 /// Bytes of waiting records.
 pub const WAITING_BYTES: usize = 8 * 1024 * 1024;
 /// Records of one author and type.
@@ -152,6 +154,18 @@ pub const SYNC_BEGUN: u32 = 16;
 /// Who has this many times less than the other asks for everything: what it has then comes twice,
 /// which costs as much as to find out.
 pub const SYNC_FEW: u32 = 16;
+/// The least pause before ended records are looked for again.
+pub const SWEEP_MIN_MS: Millis = 100;
+/// How long a node that passed on what no honest node does is not linked again.
+pub const BAN_MS: Millis = 10 * 60_000;
+/// Banned nodes that are remembered.
+pub const BANNED_NODES: usize = 128;
+/// Before storing what others wrote is tried again after it failed.
+pub const STORE_AGAIN_MS: Millis = 30_000;
+/// Records stored in one go.
+pub const STORED_AT_ONCE: usize = 1024;
+/// Bytes of records stored in one go.
+pub const STORED_BYTES_AT_ONCE: usize = 4 * 1024 * 1024;
 /// Between two comparisons with a random neighbor.
 pub const ANTI_ENTROPY_MS: Millis = 60_000;
 /// How much peer time may move per minute.

@@ -42,6 +42,13 @@ impl<T: Ord + Clone> Timers<T> {
         self.deadlines.insert(timer, at);
     }
 
+    /// Sets the deadline of `timer`, unless it has one.
+    pub fn arm_first(&mut self, timer: T, at: Millis) {
+        if !self.deadlines.contains_key(&timer) {
+            self.arm(timer, at);
+        }
+    }
+
     /// Forgets `timer`.
     pub fn disarm(&mut self, timer: &T) {
         self.deadlines.remove(timer);

@@ -49,7 +49,27 @@ fn frames() {
         "01 01 02 0708",
     );
     frame(Frame::Ping { token: 128 }, "02 8001");
-    frame(Frame::Pong { token: 127 }, "03 7f");
+    frame(
+        Frame::Pong {
+            token: 127,
+            time_ms: 300,
+        },
+        "03 7f ac02",
+    );
+    frame(
+        Frame::Records {
+            records: List::first(vec![small(&[7, 8]), small(&[9])]),
+        },
+        "0e 02 02 0708 01 09",
+    );
+    frame(
+        Frame::RecordPart {
+            rest: 300,
+            piece: small(&[7]),
+        },
+        "0f ac02 01 07",
+    );
+    frame(Frame::ItemsTaken { frames: 2 }, "10 02");
     frame(
         Frame::Bye {
             reason: ByeReason::Leaving,
@@ -76,7 +96,6 @@ fn frames() {
     );
     let items = List::new(vec![small(&[1]), small(&[])]).expect("fits");
     frame(Frame::Control { items }, "05 02 01 01 00");
-    frame(Frame::ControlEnd {}, "06");
     frame(
         Frame::DirectOpen {
             id: 3,

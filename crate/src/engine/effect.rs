@@ -36,6 +36,9 @@ pub enum Question {
     },
 }
 
+/// A key and its new value; None removes.
+pub type Change = (String, Option<Vec<u8>>);
+
 /// What the driver must do.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Effect {
@@ -116,8 +119,8 @@ pub enum Effect {
         storage: StorageId,
         /// Where.
         store: Store,
-        /// Key and new value; None removes.
-        changes: Vec<(String, Option<Vec<u8>>)>,
+        /// What is to be different.
+        changes: Vec<Change>,
         /// Wait until the bytes are on disk: keys and credentials.
         strict: bool,
     },

@@ -6,7 +6,8 @@ use super::command::{IceServer, Store, Target};
 use super::context::Context;
 use super::effect::Effect;
 use super::event::{Event, State, Status};
-use super::input::{Input, StorageFault, Verdict};
+use super::input::{Input, StorageFault};
+use super::keeping::Keeper;
 use crate::error::{Code, Error, Stage};
 use crate::graph::link::Caller;
 use crate::graph::mailbox::{Mail, Mailbox, ServerUrl};
@@ -64,6 +65,8 @@ pub(super) enum Timer {
     Connect(RequestId),
     /// Our own membership did not hold: look whether it does by now.
     Begin,
+    /// Try again to store what others wrote.
+    StoreAgain,
 }
 
 /// A node.
@@ -93,6 +96,7 @@ pub(super) struct Node {
     pub(super) listeners: Vec<RequestId>,
     pub(super) connects: Vec<RequestId>,
     pub(super) addresses: Vec<NodeAddress>,
+    pub(super) keeper: Keeper,
     pub(super) saving: Option<StorageId>,
     pub(super) dirty: bool,
     /// The last save failed: tried again when the app connects again.
@@ -110,6 +114,7 @@ impl Node {
         graph: Graph,
         mailbox: Mailbox,
         ice_servers: Vec<IceServer>,
+        keeper: Keeper,
     ) -> Self {
         let mut node = Self {
             store,
@@ -134,6 +139,7 @@ impl Node {
             listeners: Vec::new(),
             connects: Vec::new(),
             addresses: Vec::new(),
+            keeper,
             saving: None,
             dirty: false,
             save_failed: false,
@@ -233,6 +239,7 @@ impl Node {
     /// Everything ends: the last handle is closed.
     pub(super) fn close(&mut self, cx: &mut Context<'_>, code: Code) {
         self.go_offline(cx, code);
+        self.save_the_rest(cx);
         for request in cx.requests.of_node(cx.node) {
             cx.answer(request, Err(code.into()));
         }
@@ -243,9 +250,16 @@ impl Node {
     /// Runs every timer that is due.
     pub(super) fn tick(&mut self, cx: &mut Context<'_>) {
         while let Some(timer) = self.timers.pop_due(cx.now.monotonic) {
-            let Timer::Connect(request) = timer else {
-                self.begin(cx);
-                continue;
+            let request = match timer {
+                Timer::Connect(request) => request,
+                Timer::Begin => {
+                    self.begin(cx);
+                    continue;
+                }
+                Timer::StoreAgain => {
+                    self.store_again();
+                    continue;
+                }
             };
             if self.listeners.contains(&request) {
                 self.listeners.retain(|r| *r != request);
@@ -305,10 +319,12 @@ impl Node {
                 self.mailbox.input(cx, input);
             }
             Input::Locked { granted, .. } => self.locked(cx, granted),
-            Input::Answered { ask, verdict } => {
-                self.graph.answered(cx, ask, verdict == Verdict::Accept);
+            Input::Answered { ask, verdict } => self.graph.answered(cx, ask, verdict),
+            Input::Persisted { storage, result } if self.keeper.owns(storage) => {
+                self.records_saved(cx, result);
             }
             Input::Persisted { result, .. } => self.saved(cx, result),
+            Input::Loaded { result, .. } => self.records_reloaded(cx, result),
             input => self.graph.link_input(cx, self.kind.security(), input),
         }
         self.settle(cx);
@@ -316,8 +332,8 @@ impl Node {
 
     /// Whether a storage operation is this node's.
     #[must_use]
-    pub(super) fn is_saving(&self, storage: StorageId) -> bool {
-        self.saving == Some(storage)
+    pub(super) fn stores(&self, storage: StorageId) -> bool {
+        self.saving == Some(storage) || self.keeper.owns(storage)
     }
 
     pub(super) fn saved(&mut self, cx: &mut Context<'_>, result: Result<(), StorageFault>) {
@@ -334,16 +350,18 @@ impl Node {
             return;
         }
         self.dirty = false;
+        let peer_time_offset = self.graph.records.clock.offset_ms();
         let change = match &mut self.kind {
             Kind::Group(group) => {
                 let key = GroupState::key(group.state.group, group.state.peer);
-                (key, Some(group.to_stored()))
+                (key, Some(group.to_stored(peer_time_offset)))
             }
             Kind::Graph { synchronized, .. } => {
                 let servers: Vec<String> = self.mailbox.urls().map(str::to_owned).collect();
                 let state = GraphState {
                     version: stored::GRAPH,
                     synchronized: *synchronized,
+                    peer_time_offset,
                     rendezvous: crate::group::urls(&servers),
                 };
                 (
@@ -371,9 +389,13 @@ impl Node {
             } else if let Some(news) = self.graph.news.pop_front() {
                 self.news(cx, news);
             } else {
-                self.spread(cx);
+                self.spread();
+                self.graph.weigh_again(cx, self.kind.security());
+                self.graph.plan_records(cx);
+                self.graph.pump_lanes(cx);
                 self.flush_signals(cx);
                 self.save(cx);
+                self.save_records(cx);
                 self.tell_status(cx);
                 self.settle_calls(cx);
                 if self.current_status() == self.status && self.graph.news.is_empty() {
@@ -404,6 +426,7 @@ impl Node {
                     .ice_servers
                     .extend(self.mailbox.ice_servers.iter().cloned());
                 let offset = self.mailbox.offset_ms();
+                self.graph.server_time = offset.map(i64::wrapping_neg);
                 match &mut self.kind {
                     Kind::Group(group) => group.offset_ms = offset,
                     Kind::Graph { security, .. } => security.offset_ms = offset,
@@ -489,6 +512,8 @@ impl Node {
                     return;
                 }
                 self.dirty = true;
+                let votes = self.graph.time_votes();
+                self.graph.records.clock.adopt(&votes);
                 match &mut self.kind {
                     Kind::Group(group) => group.state.synchronized = true,
                     Kind::Graph { synchronized, .. } => *synchronized = true,
@@ -499,16 +524,14 @@ impl Node {
         }
     }
 
-    pub(super) fn spread(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn spread(&mut self) {
         let Kind::Group(group) = &mut self.kind else {
             return;
         };
         let items: Vec<_> = group.news.drain(..).filter_map(Bytes::new).collect();
         if !items.is_empty() {
             self.dirty = true;
-        }
-        for some in items.chunks(limits::CONTROL_ITEMS_PER_FRAME) {
-            self.graph.spread(cx, some);
+            self.graph.spread(&items);
         }
     }
 

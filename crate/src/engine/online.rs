@@ -57,6 +57,7 @@ impl Node {
     /// Takes the lock, then connects to the rendezvous server.
     pub(super) fn go_online(&mut self, cx: &mut Context<'_>) {
         self.online = true;
+        self.graph.online = true;
         self.keep_session(cx);
         match self.lock {
             Lock::None => {
@@ -81,6 +82,7 @@ impl Node {
     /// Leaves the network, telling everybody.
     pub(super) fn go_offline(&mut self, cx: &mut Context<'_>, code: Code) {
         self.online = false;
+        self.graph.online = false;
         self.was_usable = false;
         self.reachable = false;
         self.graph.shut_down(cx, code);
@@ -106,6 +108,7 @@ impl Node {
         }
         if granted {
             self.lock = Lock::Held;
+            self.reload_records(cx);
             if self.mailbox.has_servers() {
                 self.mailbox.start(cx);
             }

@@ -2,13 +2,16 @@
 
 use super::Engine;
 use super::command::{NewGroup, OpenOptions, Store};
-use super::effect::Effect;
+use super::effect::{Change, Effect};
 use super::event::{Answer, Opened};
 use super::input::{Entry, StorageFault};
+use super::keeping::{Keeper, read, save_error};
 use super::node::{Kind, Node};
 use crate::error::{Code, Error};
 use crate::graph::Graph;
+use crate::graph::clock::PeerClock;
 use crate::graph::mailbox::{Mailbox, ServerUrl};
+use crate::graph::records::Records;
 use crate::graph::session::OwnSession;
 use crate::group::Group;
 use crate::group::identity::{DEFAULT_KEY, Identity};
@@ -16,6 +19,8 @@ use crate::group::open::OpenSecurity;
 use crate::group::state::{GraphState, GroupState};
 use crate::limits;
 use crate::names::{GroupId, NodeIndex, PeerId, RequestId, StorageId};
+use crate::record::store::Store as RecordStore;
+use crate::record::stored::{Seal, prefix_of};
 use crate::time::Now;
 use crate::wire::codec::Wire as _;
 use crate::wire::numbers::stored;
@@ -51,8 +56,24 @@ pub(super) enum Operation {
     SaveGroup(Plan, Identity, Box<GroupState>),
     /// A new graph is stored, then opened.
     SaveGraph(Plan, Identity, GraphState),
+    /// The records of a group or graph that is being opened are read.
+    LoadRecords(Box<Opening>),
+    /// What is stored of a group is read, to be removed.
+    LoadDeleted(Plan, GroupId, PeerId),
     /// A group's data is removed.
     Delete(Plan),
+}
+
+/// A group or graph that is being opened, as far as it is known without its records.
+pub(super) struct Opening {
+    plan: Plan,
+    scope: GroupId,
+    peer: PeerId,
+    seed: [u8; 32],
+    /// Rendezvous servers of the last time.
+    rendezvous: Vec<String>,
+    peer_time_offset: i64,
+    kind: Kind,
 }
 
 /// The identity of a store: read once, then kept.
@@ -93,12 +114,7 @@ impl Engine {
         storage
     }
 
-    fn persist(
-        &mut self,
-        operation: Operation,
-        store: Store,
-        changes: Vec<(String, Option<Vec<u8>>)>,
-    ) {
+    fn persist(&mut self, operation: Operation, store: Store, changes: Vec<Change>) {
         let storage = self.operation(operation);
         self.core.effects.push_back(Effect::Persist {
             storage,
@@ -140,8 +156,23 @@ impl Engine {
                 let bytes = entries.into_iter().next().map(|(_, bytes)| bytes);
                 self.with_state(now, plan, identity, bytes);
             }
-            (Some(Operation::LoadState(plan, _)), Err(fault)) => {
+            (
+                Some(Operation::LoadState(plan, _) | Operation::LoadDeleted(plan, ..)),
+                Err(fault),
+            ) => {
                 self.answer(plan.request, Err(load_error(fault)));
+            }
+            (Some(Operation::LoadRecords(opening)), Ok(entries)) => {
+                self.open_node(now, *opening, entries);
+            }
+            (Some(Operation::LoadRecords(opening)), Err(fault)) => {
+                self.answer(opening.plan.request, Err(load_error(fault)));
+            }
+            (Some(Operation::LoadDeleted(plan, group, peer)), Ok(entries)) => {
+                let keys = entries.into_iter().map(|(key, _)| (key, None));
+                let changes = keys.chain([(GroupState::key(group, peer), None)]).collect();
+                let store = plan.options.store.clone();
+                self.persist(Operation::Delete(plan), store, changes);
             }
             (Some(other), _) => {
                 self.operations.insert(storage, other);
@@ -167,7 +198,10 @@ impl Engine {
                 Operation::SaveGroup(plan, ..)
                 | Operation::SaveGraph(plan, ..)
                 | Operation::Delete(plan) => self.answer(plan.request, Err(error)),
-                Operation::LoadIdentity(_) | Operation::LoadState(..) => {}
+                Operation::LoadIdentity(_)
+                | Operation::LoadState(..)
+                | Operation::LoadRecords(_)
+                | Operation::LoadDeleted(..) => {}
             };
         }
         match operation {
@@ -175,13 +209,16 @@ impl Engine {
                 self.identity_ready(now, &store, &identity);
             }
             Operation::SaveGroup(plan, identity, state) => {
-                self.open_group(now, &plan, identity, *state);
+                self.open_group(now, plan, identity, *state);
             }
             Operation::SaveGraph(plan, identity, state) => {
-                self.open_graph(now, &plan, &identity, &state);
+                self.open_graph(now, plan, &identity, &state);
             }
             Operation::Delete(plan) => self.answer(plan.request, Ok(Answer::Done)),
-            Operation::LoadIdentity(_) | Operation::LoadState(..) => {}
+            Operation::LoadIdentity(_)
+            | Operation::LoadState(..)
+            | Operation::LoadRecords(_)
+            | Operation::LoadDeleted(..) => {}
         }
     }
 
@@ -276,7 +313,7 @@ impl Engine {
                     .ok_or_else(missing)
                     .and_then(|bytes| GroupState::from_stored(&bytes).ok_or_else(damaged));
                 match state {
-                    Ok(state) => self.open_group(now, &plan, identity, state),
+                    Ok(state) => self.open_group(now, plan, identity, state),
                     Err(error) => self.answer(plan.request, Err(error)),
                 }
             }
@@ -284,7 +321,7 @@ impl Engine {
                 let stored = bytes.and_then(|bytes| GroupState::from_stored(&bytes));
                 // Joining again as a member gives the group there is.
                 if let Some(state) = stored.filter(|state| state.synchronized) {
-                    return self.open_group(now, &plan, identity, state);
+                    return self.open_group(now, plan, identity, state);
                 }
                 let servers = ServerUrl::parse_all(&plan.options.rendezvous).map(|s| bases(&s));
                 let state = servers.and_then(|servers| {
@@ -303,12 +340,13 @@ impl Engine {
                 let made = matches!(plan.what, What::CreateGraph(_));
                 let stored = bytes.map(|bytes| GraphState::from_stored(&bytes).ok_or_else(damaged));
                 match stored {
-                    Some(Ok(state)) => self.open_graph(now, &plan, &identity, &state),
+                    Some(Ok(state)) => self.open_graph(now, plan, &identity, &state),
                     Some(Err(error)) => self.answer(plan.request, Err(error)),
                     None => {
                         let state = GraphState {
                             version: stored::GRAPH,
                             synchronized: made,
+                            peer_time_offset: 0,
                             rendezvous: crate::group::urls(&plan.options.rendezvous),
                         };
                         let peer = identity.peer(crypto);
@@ -338,84 +376,89 @@ impl Engine {
                 &Error::new(Code::InvalidGroup).detail("it was deleted"),
             );
         }
-        let change = (GroupState::key(group, peer), None);
-        self.persist(Operation::Delete(plan), store, vec![change]);
+        let storage = self.operation(Operation::LoadDeleted(plan, group, peer));
+        self.core.effects.push_back(Effect::Load {
+            storage,
+            store,
+            prefix: prefix_of(group, peer),
+        });
     }
 
-    fn open_group(&mut self, now: Now, plan: &Plan, identity: Identity, state: GroupState) {
+    fn open_group(&mut self, now: Now, plan: Plan, identity: Identity, state: GroupState) {
         let crypto = self.core.config.crypto;
-        let (scope, peer) = (state.group, state.peer);
-        let stored: Vec<String> = state.rendezvous.iter().map(|url| url.to_string()).collect();
-        let seed = identity.seed;
-        let kind = Kind::Group(Box::new(Group::open(crypto, identity, state)));
-        self.open_node(now, plan, scope, peer, &seed, &stored, kind);
+        let opening = Opening {
+            plan,
+            scope: state.group,
+            peer: state.peer,
+            seed: identity.seed,
+            rendezvous: state.rendezvous.iter().map(|url| url.to_string()).collect(),
+            peer_time_offset: state.peer_time_offset,
+            kind: Kind::Group(Box::new(Group::open(crypto, identity, state))),
+        };
+        self.load_records(now, opening);
     }
 
-    fn open_graph(&mut self, now: Now, plan: &Plan, identity: &Identity, state: &GraphState) {
+    fn open_graph(&mut self, now: Now, plan: Plan, identity: &Identity, state: &GraphState) {
         let crypto = self.core.config.crypto;
         let (What::CreateGraph(scope) | What::OpenGraph(scope)) = plan.what else {
             return;
         };
-        let stored: Vec<String> = state.rendezvous.iter().map(|url| url.to_string()).collect();
-        let kind = Kind::Graph {
-            security: OpenSecurity::new(crypto, scope),
-            synchronized: state.synchronized,
-            listen: false,
+        let opening = Opening {
+            scope,
+            peer: identity.peer(crypto),
+            seed: identity.seed,
+            rendezvous: state.rendezvous.iter().map(|url| url.to_string()).collect(),
+            peer_time_offset: state.peer_time_offset,
+            kind: Kind::Graph {
+                security: OpenSecurity::new(crypto, scope, plan.options.validates),
+                synchronized: state.synchronized,
+                listen: false,
+            },
+            plan,
         };
-        let peer = identity.peer(crypto);
-        self.open_node(now, plan, scope, peer, &identity.seed, &stored, kind);
+        self.load_records(now, opening);
+    }
+
+    /// Reads the records, unless the node is open already.
+    fn load_records(&mut self, now: Now, opening: Opening) {
+        let store = opening.plan.options.store.clone();
+        if self
+            .open_already(opening.scope, opening.peer, &store)
+            .is_some()
+        {
+            return self.open_node(now, opening, Vec::new());
+        }
+        let prefix = prefix_of(opening.scope, opening.peer);
+        let storage = self.operation(Operation::LoadRecords(Box::new(opening)));
+        self.core.effects.push_back(Effect::Load {
+            storage,
+            store,
+            prefix,
+        });
+    }
+
+    fn open_already(&self, scope: GroupId, peer: PeerId, store: &Store) -> Option<NodeIndex> {
+        let mut nodes = self.nodes.iter();
+        nodes
+            .find(|(_, n)| n.graph.scope == scope && n.peer == peer && n.store == *store)
+            .map(|(index, _)| *index)
     }
 
     /// A handle on the node, which is made if there is none yet.
-    #[allow(clippy::too_many_arguments)] // The parts of one node, each used once.
-    fn open_node(
-        &mut self,
-        now: Now,
-        plan: &Plan,
-        scope: GroupId,
-        peer: PeerId,
-        seed: &[u8; 32],
-        stored: &[String],
-        kind: Kind,
-    ) {
+    fn open_node(&mut self, now: Now, opening: Opening, entries: Vec<Entry>) {
+        let plan = opening.plan.clone();
+        let (scope, peer) = (opening.scope, opening.peer);
         if !self.core.requests.is_pending(plan.request) {
             // Given up meanwhile.
             return;
         }
-        let store = plan.options.store.clone();
-        let mut kind = Some(kind);
-        let index = self
-            .nodes
-            .iter()
-            .find(|(_, n)| n.graph.scope == scope && n.peer == peer && n.store == store)
-            .map(|(index, _)| *index);
+        let index = match self.open_already(scope, peer, &plan.options.store) {
+            Some(index) => Ok(index),
+            None => self.new_node(now, opening, entries),
+        };
         let index = match index {
-            Some(index) => index,
-            None if self.nodes.len() >= limits::NODES => {
-                let error = Error::new(Code::OutOfMemory)
-                    .detail(format!("{} groups and graphs are open", limits::NODES));
-                return self.answer(plan.request, Err(error));
-            }
-            None => {
-                let crypto = self.core.config.crypto;
-                let named = &plan.options.rendezvous;
-                let servers =
-                    match ServerUrl::parse_all(if named.is_empty() { stored } else { named }) {
-                        Ok(servers) => servers,
-                        Err(error) => return self.answer(plan.request, Err(error)),
-                    };
-                let own = OwnSession::new(crypto, &mut self.core.random, seed, scope, now);
-                let mut graph = Graph::new(scope, own);
-                graph.relay_only = plan.options.relay_only;
-                let mailbox = Mailbox::new(servers, &mut self.core.random);
-                let ice = plan.options.ice_servers.clone();
-                let index = self.core.ids.node();
-                if let Some(kind) = kind.take() {
-                    self.nodes
-                        .insert(index, Node::new(store, peer, kind, graph, mailbox, ice));
-                }
-                index
-            }
+            Ok(index) => index,
+            Err(error) => return self.answer(plan.request, Err(error)),
         };
         let is_graph = matches!(plan.what, What::CreateGraph(_) | What::OpenGraph(_));
         let handle = self.core.ids.handle(is_graph);
@@ -433,6 +476,48 @@ impl Engine {
         };
         self.answer(plan.request, Ok(Answer::Opened(Box::new(opened))));
     }
+
+    fn new_node(
+        &mut self,
+        now: Now,
+        opening: Opening,
+        entries: Vec<Entry>,
+    ) -> Result<NodeIndex, Error> {
+        if self.nodes.len() >= limits::NODES {
+            return Err(Error::new(Code::OutOfMemory)
+                .detail(format!("{} groups and graphs are open", limits::NODES)));
+        }
+        let crypto = self.core.config.crypto;
+        let (options, scope) = (opening.plan.options, opening.scope);
+        let named = if options.rendezvous.is_empty() {
+            &opening.rendezvous
+        } else {
+            &options.rendezvous
+        };
+        let servers = ServerUrl::parse_all(named)?;
+        let own = OwnSession::new(crypto, &mut self.core.random, &opening.seed, scope, now);
+        let store = RecordStore::new();
+        let records = Records::new(store, PeerClock::new(opening.peer_time_offset));
+        let mut graph = Graph::new(scope, own, records);
+        graph.relay_only = options.relay_only;
+        graph.precedence = options.sync_precedence;
+        let seal = Seal::new(crypto, scope, opening.peer, &opening.seed);
+        let index = self.core.ids.node();
+        let mut cx = self.core.context(now, index);
+        graph.take_stored(&mut cx, read(&seal, &entries), false);
+        let mailbox = Mailbox::new(servers, cx.random);
+        let node = Node::new(
+            options.store,
+            opening.peer,
+            opening.kind,
+            graph,
+            mailbox,
+            options.ice_servers,
+            Keeper::new(seal),
+        );
+        self.nodes.insert(index, node);
+        Ok(index)
+    }
 }
 
 fn bases(servers: &[ServerUrl]) -> Vec<String> {
@@ -441,11 +526,4 @@ fn bases(servers: &[ServerUrl]) -> Vec<String> {
 
 fn load_error(_: StorageFault) -> Error {
     Error::new(Code::NoKeyAccess)
-}
-
-fn save_error(fault: StorageFault) -> Error {
-    Error::new(Code::StorageFull).detail(match fault {
-        StorageFault::Full => "there is no room left",
-        StorageFault::Blocked => "this page may not store anything",
-    })
 }

@@ -86,16 +86,19 @@ impl Graph {
             Ok(grant) => grant,
             Err(error) => return self.refuse(cx, address, attempt, responder, &error),
         };
-        self.open_answer(
-            cx,
-            address,
-            session,
-            knock.purpose,
-            attempt,
+        let answering = Answering {
             responder,
             grant,
-            hello.offer,
-        );
+            psk: secret,
+            nonce: hello.nonce,
+            holds: hello.holds,
+        };
+        let remote = Remote {
+            address,
+            node: session.node(cx.crypto),
+            session: Some(session),
+        };
+        self.open_answer(cx, remote, knock.purpose, attempt, answering, hello.offer);
     }
 
     /// Decides about somebody who knocks: what it gets, or why not.
@@ -115,6 +118,9 @@ impl Graph {
         let node = session.node(cx.crypto);
         if node == self.own.node {
             return Err(Code::ConnectSelf.into());
+        }
+        if self.overlay.is_banned(cx.now.monotonic, node) {
+            return Err(Error::new(Code::ConnectionRefused).detail("the node broke a rule"));
         }
         let clock = security.clock(cx.now);
         session.verify(cx.crypto, self.scope, &clock)?;
@@ -219,26 +225,17 @@ impl Graph {
         Some(keys)
     }
 
-    #[allow(clippy::too_many_arguments)] // The parts of one message 1, each used once.
     fn open_answer(
         &mut self,
         cx: &mut Context<'_>,
-        address: NodeAddress,
-        session: Session,
+        remote: Remote,
         purpose: Purpose,
         attempt: Attempt,
-        responder: noise::Responder,
-        grant: Vec<u8>,
+        answering: Answering,
         offer: Option<Description>,
     ) {
         let id = cx.ids.link();
-        let node = session.node(cx.crypto);
-        let remote = Remote {
-            address,
-            node,
-            session: Some(session),
-        };
-        let answering = Answering { responder, grant };
+        let node = remote.node;
         let stage = Stage::Answering(Box::new(answering));
         let mut link = Link::new(id, remote, purpose, stage, cx.now.monotonic);
         link.initiator = false;
@@ -298,14 +295,22 @@ impl Graph {
         else {
             return;
         };
+        let Answering {
+            responder,
+            grant,
+            psk,
+            nonce,
+            holds,
+        } = answering;
+        let compared = self.answer_digests(cx, security, id, &psk, &nonce, holds);
         let reply = Reply::Accept {
             session: session_bytes(&self.own.session),
             proof: Proof::new(security.proof()).unwrap_or_default(),
-            grant: Bytes::new(answering.grant).unwrap_or_default(),
-            compared: None,
+            grant: Bytes::new(grant).unwrap_or_default(),
+            compared,
             description,
         };
-        let keys = self.answer_with(address, attempt, answering.responder, &reply);
+        let keys = self.answer_with(address, attempt, responder, &reply);
         let Some(link) = self.links.get_mut(&id) else {
             return;
         };

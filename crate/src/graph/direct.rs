@@ -8,6 +8,7 @@ use crate::engine::command::Target;
 use crate::engine::context::Context;
 use crate::engine::effect::{Effect, Question};
 use crate::engine::event::{ConnectionChange, ConnectionInfo, ConnectionStatus, Event};
+use crate::engine::input::Verdict;
 use crate::error::{Code, Error, Stage as Reached};
 use crate::limits;
 use crate::names::{AskId, ConnectionId, ConnectionKind, LinkId, NodeId, PeerId, RequestId};
@@ -273,9 +274,9 @@ impl Graph {
     }
 
     /// The app has decided.
-    pub fn answered(&mut self, cx: &mut Context<'_>, ask: AskId, yes: bool) {
+    pub fn answered(&mut self, cx: &mut Context<'_>, ask: AskId, verdict: Verdict) {
         let Some(connection) = self.asks.remove(&ask) else {
-            return;
+            return self.record_judged(cx, ask, verdict);
         };
         self.timers.disarm(&Timer::Ask(ask));
         let Some(direct) = self.directs.get_mut(&connection) else {
@@ -284,7 +285,7 @@ impl Graph {
         let Some(link) = direct.link.and_then(|link| self.links.get_mut(&link)) else {
             return;
         };
-        if yes {
+        if verdict == Verdict::Accept {
             link.send(
                 cx,
                 Frame::DirectAccept {
@@ -439,7 +440,7 @@ impl Graph {
             cx.answer(request, Err(reason.clone()));
         }
         for request in direct.flow.drain() {
-            cx.answer(request, Err(super::lost(&reason)));
+            cx.answer(request, Err(super::ending::lost(&reason)));
         }
         self.close_if_unneeded(cx, direct.link);
     }

@@ -1,14 +1,15 @@
 //! Frames of an open link: probes, control items, messages, and what ends it.
 
+use super::lane::ControlItem;
 use super::link::{Received, Stage};
 use super::security::{Absorbed, Security};
-use super::{Graph, News, Timer};
+use super::{Graph, Timer};
 use crate::engine::context::Context;
 use crate::engine::event::{Answer, Event};
 use crate::error::{Code, Error, Stage as Reached};
 use crate::limits;
 use crate::names::{ConnectionId, LinkId};
-use crate::wire::codec::{Bytes, List, Text};
+use crate::wire::codec::{Bytes, Text};
 use crate::wire::link::{ByeReason, Frame, Purpose};
 
 impl Graph {
@@ -54,19 +55,31 @@ impl Graph {
         let Some(link) = self.links.get_mut(&id) else {
             return;
         };
+        if frame.is_of_items() {
+            link.items_heard = cx.now.monotonic;
+        }
         match frame {
             Frame::Confirm { .. } => {}
-            Frame::Ping { token } => link.send(cx, Frame::Pong { token }),
-            Frame::Pong { token } => {
+            Frame::Ping { token } => {
+                let time_ms = self.records.clock.at(cx.now);
+                link.send(cx, Frame::Pong { token, time_ms });
+            }
+            Frame::Pong { token, time_ms } => {
                 link.confirmed_heard = true;
                 link.confirm = None;
                 if let Some((_, sent)) = link.probe.take_if(|(sent, _)| *sent == token) {
-                    link.rtt_ms = Some(cx.now.monotonic.saturating_sub(sent));
+                    let rtt = cx.now.monotonic.saturating_sub(sent);
+                    link.rtt_ms = Some(rtt);
+                    let there = i64::try_from(time_ms.saturating_add(rtt / 2)).unwrap_or(i64::MAX);
+                    let here = i64::try_from(cx.now.wall).unwrap_or(i64::MAX);
+                    link.peer_time_offset = Some(there.saturating_sub(here));
                 }
             }
             Frame::Bye { reason } => self.bye(cx, id, reason),
-            Frame::Control { items } => self.control(cx, security, id, &items),
-            Frame::ControlEnd {} => self.news.push_back(News::Synchronized),
+            Frame::Control { items } => {
+                self.acknowledge(cx, id);
+                self.control(cx, security, id, &items);
+            }
             Frame::DirectOpen { id: theirs, label } => {
                 self.direct_asked(cx, id, theirs, label.into_string());
             }
@@ -79,13 +92,21 @@ impl Graph {
                 self.data(cx, id, to, kind.into_string(), data.into_vec());
             }
             Frame::Taken { to, messages } => self.taken(cx, id, to, messages),
-            // Nobody begins to compare as long as handshakes carry no digests.
-            Frame::Sync { .. } => self.fault(cx, id, "it compares what was not begun"),
+            Frame::Sync { scope, message } => self.compared(cx, security, id, scope, message),
+            Frame::Records { records } => {
+                self.acknowledge(cx, id);
+                self.records_came(cx, security, id, records.iter().map(|record| &**record));
+            }
+            Frame::RecordPart { rest, piece } => {
+                self.acknowledge(cx, id);
+                self.record_piece(cx, security, id, rest, &piece);
+            }
+            Frame::ItemsTaken { frames } => link.lane.taken(frames),
         }
     }
 
     /// The other end broke a rule: the link ends.
-    fn fault(&mut self, cx: &mut Context<'_>, id: LinkId, why: &str) {
+    pub(super) fn fault(&mut self, cx: &mut Context<'_>, id: LinkId, why: &str) {
         let error = Error::new(Code::ConnectionFailed)
             .detail(why)
             .at(Reached::Channel);
@@ -118,28 +139,28 @@ impl Graph {
         cx: &mut Context<'_>,
         security: &mut dyn Security,
         from: LinkId,
-        items: &[Bytes<{ limits::CONTROL_ITEM_BYTES }>],
+        items: &[ControlItem],
     ) {
         let items: Vec<&[u8]> = items.iter().map(|item| &**item).collect();
         match security.absorb(cx, &items) {
             Absorbed::Good => {}
-            Absorbed::Bad => self.fault(cx, from, "it passed on a forged credential"),
+            Absorbed::Bad => self.convict(cx, from, "it passed on a forged credential"),
         }
     }
 
     /// Sends control items to every neighbor.
-    pub fn spread(
-        &mut self,
-        cx: &mut Context<'_>,
-        items: &[Bytes<{ limits::CONTROL_ITEM_BYTES }>],
-    ) {
+    pub fn spread(&mut self, items: &[ControlItem]) {
         for link in self.links.values_mut().filter(|link| link.is_neighbor()) {
-            link.send(
-                cx,
-                Frame::Control {
-                    items: List::first(items.to_vec()),
-                },
-            );
+            link.lane.control(items.iter().cloned());
+        }
+    }
+
+    /// Sends what the lanes of all links have room for.
+    pub fn pump_lanes(&mut self, cx: &mut Context<'_>) {
+        for link in self.links.values_mut().filter(|link| link.is_neighbor()) {
+            while let Some(frame) = link.lane.next(&self.records.store) {
+                link.send(cx, frame);
+            }
         }
     }
 
@@ -178,6 +199,16 @@ impl Graph {
             limits::PROBE_IDLE_MS - silent
         };
         self.timers.arm(Timer::Probe(id), now + next);
+    }
+
+    /// Asks a neighbor for its time, unless it has been asked.
+    pub(super) fn ask_time(&mut self, cx: &mut Context<'_>, id: LinkId) {
+        let Some(link) = self.links.get_mut(&id).filter(|l| l.probe.is_none()) else {
+            return;
+        };
+        let token = u64::from_le_bytes(cx.random.bytes());
+        link.probe = Some((token, cx.now.monotonic));
+        link.send(cx, Frame::Ping { token });
     }
 
     /// Sends a message over a neighbor or direct connection.

@@ -90,12 +90,17 @@ impl Graph {
         let known = link.remote.session.as_ref();
         let session_hash = known.map_or([0; 64], |session| session.hash(cx.crypto));
         let prologue = self.prologue(link.purpose, &psk.id, &session_hash);
+        let nonce = cx.random.bytes();
+        let holds = self.tell_digests(cx, security, id, &psk.secret, &nonce);
+        let Some(link) = self.links.get(&id) else {
+            return;
+        };
         let hello = Hello {
             session: session_bytes(&self.own.session),
             proof: Proof::new(security.proof()).unwrap_or_default(),
             time_ms: cx.now.wall,
-            nonce: cx.random.bytes(),
-            holds: None,
+            nonce,
+            holds,
             offer,
         };
         let terms = Terms {
@@ -208,9 +213,10 @@ impl Graph {
                 session,
                 proof,
                 grant,
+                compared,
                 description,
-                ..
             }) => {
+                self.digests_answered(id, compared);
                 let accepted = Session::from_bytes(&session)
                     .map_err(|_| Error::new(Code::ConnectionNotAuthenticated))
                     .and_then(|session| self.accepted(cx, security, id, session, &proof, &grant));

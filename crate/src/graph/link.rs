@@ -3,7 +3,9 @@
 use crate::sorted::Map;
 
 use super::flow::Flow;
+use super::lane::Lane;
 use super::session::Session;
+use super::synchronize::Syncing;
 use crate::crypto::noise::{Initiator, Keys, Responder};
 use crate::engine::context::Context;
 use crate::engine::effect::Effect;
@@ -17,6 +19,7 @@ use crate::time::Millis;
 use crate::wire::codec::{Bytes, Wire as _};
 use crate::wire::description::{Description, Line};
 use crate::wire::link::{Frame, Packet, Purpose};
+use crate::wire::sync::Digests;
 
 /// Frames that wait for an earlier one at most: channels are ordered, only the first may be late.
 const HELD_FRAMES: usize = 64;
@@ -47,6 +50,12 @@ pub struct Answering {
     pub responder: Responder,
     /// What the initiator gets.
     pub grant: Vec<u8>,
+    /// The secret that the handshake is keyed with.
+    pub psk: [u8; 32],
+    /// The initiator's nonce.
+    pub nonce: [u8; 16],
+    /// What the initiator holds.
+    pub holds: Option<Digests>,
 }
 
 /// A call of the app that waits for a link.
@@ -159,6 +168,14 @@ pub struct Link {
     pub confirmed_heard: bool,
     /// The last round trip.
     pub rtt_ms: Option<Millis>,
+    /// Peer time at the other end minus our wall clock, as last measured.
+    pub peer_time_offset: Option<i64>,
+    /// Control items and records.
+    pub lane: Lane,
+    /// When an item, or something about items, was last heard.
+    pub items_heard: Millis,
+    /// What the ends have told each other of what they hold.
+    pub syncing: Option<Box<Syncing>>,
     /// How bytes travel.
     pub path: Path,
     /// Wall time when it opened.
@@ -207,6 +224,10 @@ impl Link {
             probe: None,
             confirmed_heard: false,
             rtt_ms: None,
+            peer_time_offset: None,
+            lane: Lane::default(),
+            items_heard: now,
+            syncing: None,
             path: Path::Direct,
             opened_at: 0,
             opened: None,

@@ -11,9 +11,9 @@ use crate::engine::event::{ConnectionChange, ConnectionStatus, Event};
 use crate::error::{Code, Error, Stage as Reached};
 use crate::limits;
 use crate::names::{Attempt, LinkId, NodeId};
-use crate::wire::codec::{Bytes, List, Wire as _};
+use crate::wire::codec::{Bytes, Wire as _};
 use crate::wire::description::Line;
-use crate::wire::link::{ByeReason, Frame, Purpose, Signal, SignalBody, Trickle};
+use crate::wire::link::{ByeReason, Purpose, Signal, SignalBody, Trickle};
 
 /// Signals that came before message 2, at most.
 const EARLY_SIGNALS: usize = 32;
@@ -210,24 +210,6 @@ impl Graph {
                 node: cx.node,
                 change: Box::new(change),
             });
-            let mut items = security
-                .control()
-                .into_iter()
-                .filter_map(Bytes::new)
-                .peekable();
-            while items.peek().is_some() {
-                let some: Vec<_> = items
-                    .by_ref()
-                    .take(limits::CONTROL_ITEMS_PER_FRAME)
-                    .collect();
-                link.send(
-                    cx,
-                    Frame::Control {
-                        items: List::first(some),
-                    },
-                );
-            }
-            link.send(cx, Frame::ControlEnd {});
             self.news.push_back(News::Linked);
         }
         if let Some(caller) = link.caller.take() {
@@ -237,6 +219,9 @@ impl Graph {
             }
         }
         self.overlay.linked(node);
+        if neighbor {
+            self.synchronize(cx, security, id);
+        }
         self.replace_links(cx, node, id);
         self.open_waiting_directs(cx, id);
     }

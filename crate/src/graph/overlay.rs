@@ -47,10 +47,27 @@ struct Known {
 #[derive(Default)]
 pub struct Overlay {
     known: Map<NodeId, Known>,
+    /// Nodes that broke a rule no honest node breaks, and until when they are kept away.
+    banned: Map<NodeId, Millis>,
     last_dial: Option<Millis>,
 }
 
 impl Overlay {
+    /// Keeps a node away for a while.
+    pub fn ban(&mut self, now: Millis, node: NodeId) {
+        self.known.remove(&node);
+        self.banned.retain(|_, until| *until > now);
+        if self.banned.len() < limits::BANNED_NODES {
+            self.banned.insert(node, now + limits::BAN_MS);
+        }
+    }
+
+    /// Whether a node is kept away.
+    #[must_use]
+    pub fn is_banned(&self, now: Millis, node: NodeId) -> bool {
+        self.banned.get(&node).is_some_and(|until| *until > now)
+    }
+
     /// Forgets a node that left.
     pub fn forget(&mut self, node: NodeId) {
         self.known.remove(&node);
@@ -122,10 +139,10 @@ impl Graph {
     /// Notes a node that was found; it is dialed when the graph needs it.
     pub fn learn(&mut self, cx: &mut Context<'_>, address: NodeAddress, session: Option<Session>) {
         let node = crate::crypto::node_of(cx.crypto, address.session);
-        if node == self.own.node {
+        let now = cx.now.monotonic;
+        if node == self.own.node || self.overlay.is_banned(now, node) {
             return;
         }
-        let now = cx.now.monotonic;
         match self.overlay.known.get_mut(&node) {
             // What nobody has vouched for does not move somebody who was vouched for.
             Some(known) if session.is_none() && known.session.is_some() => {}

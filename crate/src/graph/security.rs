@@ -3,9 +3,12 @@
 use super::session::Session;
 use crate::engine::context::Context;
 use crate::error::Error;
+use crate::limits::CLOCK_GRACE_S;
+use crate::names::PeerId;
+use crate::record::model::Body;
 use crate::time::Now;
 use crate::wire::link::Purpose;
-use crate::wire::seconds::Clock;
+use crate::wire::seconds::{Clock, Seconds};
 
 /// A secret that handshakes are keyed with, and its name on the wire.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,6 +26,40 @@ pub enum Absorbed {
     Good,
     /// No honest neighbor would have sent one of them.
     Bad,
+}
+
+/// What somebody may do with records.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rights {
+    /// Change and delete those of others too.
+    pub others: bool,
+    /// Not before.
+    pub from: Seconds,
+    /// Nothing of theirs outlives this.
+    pub until: Seconds,
+}
+
+impl Rights {
+    /// Whether they allow what a record says, whoever looks at it and when.
+    #[must_use]
+    pub fn allow(&self, body: &Body) -> bool {
+        let own = body.author() == body.creator;
+        let modified = body.modified().ms() / 1000;
+        (own || self.others)
+            && self.from.0 <= modified.saturating_add(CLOCK_GRACE_S)
+            && (self.until == Seconds::NEVER || body.expires <= self.until.0.saturating_mul(1000))
+    }
+}
+
+/// The rules of a graph about records.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rules {
+    /// Bytes of data and attributes of one record.
+    pub max_record_size: usize,
+    /// Nothing expires while there are no neighbors.
+    pub defer_expiration: bool,
+    /// The app decides about each record of others.
+    pub asks_app: bool,
 }
 
 /// Decides who may be here.
@@ -52,8 +89,15 @@ pub trait Security {
     ) -> Result<Vec<u8>, Error>;
     /// Takes what we got at the door.
     fn accept(&mut self, cx: &mut Context<'_>, grant: &[u8]) -> Result<(), Error>;
+    /// What somebody may do with records, by all that is known; nothing of somebody who is not known.
+    /// It does not depend on the time: a record says itself when it was made.
+    fn rights(&mut self, peer: PeerId) -> Vec<Rights>;
+    /// Changes whenever anybody's rights may have.
+    fn revision(&self) -> u64;
+    /// The rules about records.
+    fn rules(&self) -> Rules;
     /// Everything a new neighbor should know.
-    fn control(&self) -> Vec<Vec<u8>>;
+    fn control(&mut self) -> Vec<Vec<u8>>;
     /// Takes what a neighbor knows. What is news goes to the other neighbors by the node's hand.
     fn absorb(&mut self, cx: &mut Context<'_>, items: &[&[u8]]) -> Absorbed;
 }

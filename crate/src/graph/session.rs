@@ -5,6 +5,7 @@ use crate::error::{Code, Error};
 use crate::limits;
 use crate::names::{GroupId, NodeId, PeerId, SessionKey};
 use crate::random::Random;
+use crate::record::model::{Body, Record};
 use crate::time::Now;
 use crate::wire::codec::Wire as _;
 use crate::wire::seconds::{Clock, Seconds};
@@ -90,6 +91,12 @@ fn sign(
 }
 
 impl OwnSession {
+    /// A record signed by our identity.
+    #[must_use]
+    pub fn sign_record(&self, crypto: Crypto, scope: GroupId, body: Body) -> Record {
+        Record::sign(crypto, scope, &self.identity, body)
+    }
+
     /// A new session of the identity with that seed.
     #[must_use]
     pub fn new(

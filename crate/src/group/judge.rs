@@ -10,6 +10,7 @@ use crate::sorted::{Map, Set};
 use super::credential::{Body, Credential, Role};
 use crate::crypto::Crypto;
 use crate::error::{Code, Error};
+use crate::graph::security::Rights;
 use crate::limits::{CHAIN_LINKS, VERIFIED_CREDENTIALS};
 use crate::names::{GroupId, PeerId};
 use crate::wire::seconds::{Clock, Seconds};
@@ -268,6 +269,20 @@ impl<'a> Judge<'a> {
         } else {
             Ok(())
         }
+    }
+
+    /// What every member may do with records.
+    #[must_use]
+    pub fn rights(&self) -> Map<PeerId, Vec<Rights>> {
+        let rights = |member: &Member| Rights {
+            others: member.role == Role::Admin,
+            from: member.from,
+            until: member.until,
+        };
+        let members = self.members.iter();
+        members
+            .map(|(peer, held)| (*peer, held.iter().map(rights).collect()))
+            .collect()
     }
 
     /// The credentials that a membership rests on.

@@ -3,17 +3,20 @@
 use crate::crypto::{Crypto, head};
 use crate::engine::context::Context;
 use crate::error::Error;
-use crate::graph::security::{Absorbed, Psk, Security};
+use crate::graph::security::{Absorbed, Psk, Rights, Rules, Security};
 use crate::graph::session::Session;
-use crate::names::GroupId;
+use crate::limits;
+use crate::names::{GroupId, PeerId};
 use crate::time::Now;
 use crate::wire::link::Purpose;
-use crate::wire::seconds::Clock;
+use crate::wire::seconds::{Clock, Seconds};
 
 /// Lets everybody in: a graph has no secrets of its own.
 pub struct OpenSecurity {
     /// The wall clock minus the rendezvous server's, once known.
     pub offset_ms: Option<i64>,
+    /// The app decides about records: also who may change those of others.
+    pub asks_app: bool,
     crypto: Crypto,
     graph: GroupId,
 }
@@ -21,9 +24,10 @@ pub struct OpenSecurity {
 impl OpenSecurity {
     /// The security of the graph with that key.
     #[must_use]
-    pub fn new(crypto: Crypto, graph: GroupId) -> Self {
+    pub fn new(crypto: Crypto, graph: GroupId, asks_app: bool) -> Self {
         Self {
             offset_ms: None,
+            asks_app,
             crypto,
             graph,
         }
@@ -83,7 +87,27 @@ impl Security for OpenSecurity {
         Ok(())
     }
 
-    fn control(&self) -> Vec<Vec<u8>> {
+    fn rights(&mut self, _peer: PeerId) -> Vec<Rights> {
+        vec![Rights {
+            others: self.asks_app,
+            from: Seconds(0),
+            until: Seconds::NEVER,
+        }]
+    }
+
+    fn revision(&self) -> u64 {
+        0
+    }
+
+    fn rules(&self) -> Rules {
+        Rules {
+            max_record_size: limits::RECORD_BYTES_DEFAULT,
+            defer_expiration: false,
+            asks_app: self.asks_app,
+        }
+    }
+
+    fn control(&mut self) -> Vec<Vec<u8>> {
         Vec::new()
     }
 

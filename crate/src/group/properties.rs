@@ -4,7 +4,7 @@ use super::invitation::Name;
 use crate::crypto::{Crypto, signed_bytes};
 use crate::engine::command::NewGroup;
 use crate::error::{Code, Error};
-use crate::limits::{CLASSIFIER_CHARS, COMMENT_CHARS, FRIENDLY_NAME_CHARS};
+use crate::limits::{self, CLASSIFIER_CHARS, COMMENT_CHARS, FRIENDLY_NAME_CHARS};
 use crate::names::{GroupId, PeerId};
 use crate::wire::codec::{Text, Wire as _};
 use crate::wire::seconds::Seconds;
@@ -25,6 +25,10 @@ wire_struct! {
         pub creator: PeerId,
         /// When it was made.
         pub created: Seconds,
+        /// While a member is not connected, nothing expires at it; never changes.
+        pub defer_expiration: bool,
+        /// Bytes of data and attributes that a record may have; never changes.
+        pub max_record_size: u32,
     }
 
     /// Properties as members pass them on.
@@ -57,6 +61,17 @@ impl SignedProperties {
                 "the comment is longer than {COMMENT_CHARS} characters"
             )));
         }
+        let max_record_size = new
+            .max_record_size
+            .unwrap_or(limits::RECORD_BYTES_DEFAULT as u32);
+        if !(limits::RECORD_BYTES_MIN..=limits::RECORD_BYTES).contains(&(max_record_size as usize))
+        {
+            return Err(Error::new(Code::InvalidGroupProperties).detail(format!(
+                "maxRecordSize is {} to {} bytes",
+                limits::RECORD_BYTES_MIN,
+                limits::RECORD_BYTES
+            )));
+        }
         let properties = Properties {
             revision: 1,
             friendly_name: Text::new(name.as_str()).unwrap_or_default(),
@@ -64,6 +79,8 @@ impl SignedProperties {
             classifier: Text::new(new.classifier.as_str()).unwrap_or_default(),
             creator,
             created,
+            defer_expiration: new.defer_expiration,
+            max_record_size,
         };
         let group = GroupId(crypto.public_key(group_seed));
         let signature = crypto.sign(group_seed, &bytes(group, &properties));

@@ -44,6 +44,8 @@ wire_struct! {
         pub proof: Credentials,
         /// We have had the group's state once.
         pub synchronized: bool,
+        /// Peer time minus this machine's wall clock, in milliseconds.
+        pub peer_time_offset: i64,
         /// The group's properties.
         pub properties: Option<SignedProperties>,
         /// Credentials of others that we know.
@@ -74,6 +76,8 @@ wire_struct! {
         pub version: u8,
         /// We have had the graph's state once, or made it.
         pub synchronized: bool,
+        /// Peer time minus this machine's wall clock, in milliseconds.
+        pub peer_time_offset: i64,
         /// Where it is listened.
         pub rendezvous: List<Url, RENDEZVOUS_SERVERS>,
     }

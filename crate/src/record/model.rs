@@ -1,6 +1,7 @@
 //! A record as it is signed, and the rules of form that hold for everybody at any time.
 
 use crate::crypto::{Crypto, head, signed_bytes};
+use crate::engine::event::RecordInfo;
 use crate::error::{Code, Error};
 use crate::limits::{RECORD_BYTES, RECORD_LIFE_MS, RECORD_TYPE_BYTES};
 use crate::names::{GroupId, PeerId, RecordHash, RecordId};
@@ -265,6 +266,25 @@ impl Record {
             version: self.body.version(),
             modified: self.body.modified(),
             hash,
+        }
+    }
+}
+
+impl From<&Record> for RecordInfo {
+    fn from(record: &Record) -> Self {
+        let body = &record.body;
+        Self {
+            id: body.id,
+            kind: body.kind.to_string(),
+            version: body.version(),
+            creator: body.creator,
+            modified_by: body.modified_by(),
+            created: body.created.ms(),
+            modified: body.modified().ms(),
+            expires: body.expires,
+            auto_refresh: body.auto_refresh(),
+            attributes: body.attributes.clone(),
+            data: body.data.to_vec(),
         }
     }
 }

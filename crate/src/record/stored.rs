@@ -2,7 +2,7 @@
 //! this identity's engine verified before.
 
 use super::model::Record;
-use super::store::{Entry, Kept, Store};
+use super::store::{Kept, Store};
 use crate::base::HEX;
 use crate::crypto::{Crypto, head};
 use crate::error::{Code, Error};
@@ -15,6 +15,12 @@ use crate::wire_struct;
 
 /// Bytes of a seal.
 const SEAL: usize = 16;
+
+/// How the keys of all records begin that one identity holds of one group or graph.
+#[must_use]
+pub fn prefix_of(scope: GroupId, peer: PeerId) -> String {
+    format!("record/{scope}/{peer}/")
+}
 
 /// What seals the records of one identity in one group or graph, and names them in storage.
 #[derive(Clone)]
@@ -94,7 +100,7 @@ impl Seal {
     /// How the keys of all records begin.
     #[must_use]
     pub fn prefix(&self) -> String {
-        format!("record/{}/{}/", self.scope, self.peer)
+        prefix_of(self.scope, self.peer)
     }
 
     /// The key of one version: two pages of one browser, each with another version, do not
@@ -105,15 +111,13 @@ impl Seal {
         format!("{}{id}.{}", self.prefix(), HEX.encode(version))
     }
 
-    /// Key and value of what is held.
+    /// Key and value of a version.
     #[must_use]
-    pub fn write(&self, entry: &Entry) -> (String, Vec<u8>) {
-        let record = entry.record();
-        let kept = entry.kept();
-        let mut value = self.of_record(record, &entry.hash(), kept).to_vec();
+    pub fn write(&self, record: &Record, hash: &RecordHash, kept: Kept) -> (String, Vec<u8>) {
+        let mut value = self.of_record(record, hash, kept).to_vec();
         kept.encode(&mut value);
         record.encode(&mut value);
-        (self.key(&record.body.id, &entry.hash()), value)
+        (self.key(&record.body.id, hash), value)
     }
 
     /// What was written under a key, if it was this that was written.

@@ -5,7 +5,7 @@
 
 use crate::limits::{
     ALTERNATIVES, CONTROL_ITEM_BYTES, CONTROL_ITEMS_PER_FRAME, LABEL_BYTES, MESSAGE_BYTES,
-    MESSAGE_TYPE_BYTES, SIGNAL_BYTES,
+    MESSAGE_TYPE_BYTES, RECORDS_FRAME_BYTES, RECORDS_PER_FRAME, SIGNAL_BYTES,
 };
 use crate::names::{Attempt, NodeAddress};
 use crate::wire::codec::{Bytes, List, Malformed, Reader, Text, Wire};
@@ -233,6 +233,8 @@ wire_enum! {
         Pong = frame::PONG {
             /// As it came.
             token: u64,
+            /// Peer time at the sender, in milliseconds since 1970.
+            time_ms: u64,
         },
         /// The link ends.
         Bye = frame::BYE {
@@ -244,8 +246,6 @@ wire_enum! {
             /// Them.
             items: List<Bytes<CONTROL_ITEM_BYTES>, CONTROL_ITEMS_PER_FRAME>,
         },
-        /// The sender has sent all the control items it had when the link opened.
-        ControlEnd = frame::CONTROL_END {},
         /// Open a direct connection.
         DirectOpen = frame::DIRECT_OPEN {
             /// The opener's id of it.
@@ -293,5 +293,36 @@ wire_enum! {
             /// It.
             message: Message,
         },
+        /// Records, each whole.
+        Records = frame::RECORDS {
+            /// Them.
+            records: List<Bytes<RECORDS_FRAME_BYTES>, RECORDS_PER_FRAME>,
+        },
+        /// A piece of a record that is too large for one frame; the pieces come in order.
+        RecordPart = frame::RECORD_PART {
+            /// Bytes of the record that follow this piece.
+            rest: u32,
+            /// The piece.
+            piece: Bytes<RECORDS_FRAME_BYTES>,
+        },
+        /// Frames of control items or records were taken in.
+        ItemsTaken = frame::ITEMS_TAKEN {
+            /// How many.
+            frames: u32,
+        },
+    }
+}
+
+impl Frame {
+    /// Whether it carries control items or records, or is about them.
+    #[must_use]
+    pub fn is_of_items(&self) -> bool {
+        matches!(
+            self,
+            Self::Control { .. }
+                | Self::Records { .. }
+                | Self::RecordPart { .. }
+                | Self::Sync { .. }
+        )
     }
 }

@@ -129,8 +129,7 @@ pub mod frame {
     pub const BYE: u8 = 4;
     /// Control items.
     pub const CONTROL: u8 = 5;
-    /// That was all control there is.
-    pub const CONTROL_END: u8 = 6;
+    // 6 was the end of the control items, before they were compared.
     /// Open a direct connection.
     pub const DIRECT_OPEN: u8 = 7;
     /// It is accepted.
@@ -145,6 +144,12 @@ pub mod frame {
     pub const TAKEN: u8 = 12;
     /// Something of a comparison.
     pub const SYNC: u8 = 13;
+    /// Records.
+    pub const RECORDS: u8 = 14;
+    /// A piece of a large record.
+    pub const RECORD_PART: u8 = 15;
+    /// Frames of items were taken in.
+    pub const ITEMS_TAKEN: u8 = 16;
 }
 
 /// What is compared.

@@ -60,6 +60,7 @@ fn judge(set: &[Credential], peer: &[u8; 32], at_door: bool) -> Result<Member, E
     let clock = Clock {
         wall_s: NOW,
         offset_ms: None,
+        timeless: false,
     };
     let mut verified = Verified::default();
     let mut judge = Judge::new(&REAL, group(), &clock, set, &mut verified);
@@ -321,6 +322,7 @@ fn only_what_a_membership_rests_on_is_passed_on() {
     let clock = Clock {
         wall_s: NOW,
         offset_ms: None,
+        timeless: false,
     };
     let mut verified = Verified::default();
     let mut judge = Judge::new(&REAL, group(), &clock, &set, &mut verified);
@@ -348,6 +350,7 @@ fn a_tangle_of_credentials_is_judged_at_once() {
     let clock = Clock {
         wall_s: NOW,
         offset_ms: None,
+        timeless: false,
     };
     let mut verified = Verified::default();
     let judge = Judge::new(&REAL, group(), &clock, &set, &mut verified);

@@ -79,7 +79,7 @@ fn what_is_written_reads_back_and_is_named_by_its_version() {
     let seal = seal();
     let expected = stored(&store);
     for (entry, expected) in store.iter().zip(expected) {
-        let (key, value) = seal.write(entry);
+        let (key, value) = seal.write(entry.record(), &entry.hash(), entry.kept());
         assert!(key.starts_with(&seal.prefix()));
         let hash = entry.hash().to_string();
         let end = format!("{}.{}", entry.record().body.id, &hash[..16]);
@@ -95,7 +95,9 @@ fn what_is_written_reads_back_and_is_named_by_its_version() {
 #[test]
 fn what_was_not_written_by_this_identity_here_is_not_read() {
     let store = filled();
-    let mut written = store.iter().map(|entry| seal().write(entry));
+    let mut written = store
+        .iter()
+        .map(|entry| seal().write(entry.record(), &entry.hash(), entry.kept()));
     let (key, value) = written.next().expect("a record");
     let (other, _) = written.next().expect("another");
     assert!(seal().read(&key, &value).is_some());
