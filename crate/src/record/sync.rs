@@ -301,7 +301,7 @@ impl Reconciler {
     fn finish(&mut self, mut finished: Finished, differences: u32, out: &mut Vec<Step>) {
         let (row, before) = self.row;
         // What the other end does not take, differs the next time too: no use to try at once.
-        let helps = row == 0 || differences < before;
+        let helps = row == 0 || differences <= before / 2;
         if finished.again && row < SYNC_ROUNDS && helps {
             self.row = (row + 1, differences);
         } else {

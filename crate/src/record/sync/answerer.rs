@@ -80,6 +80,17 @@ impl Answerer {
         self.round
     }
 
+    /// Whether nothing is left to find out.
+    #[cfg(test)]
+    pub(crate) fn knows_all(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn kept(&self) -> usize {
+        self.kept
+    }
+
     fn finished(&self, complete: bool) -> Finished {
         Finished {
             asker: false,

@@ -156,9 +156,9 @@ fn alone(key: &Key, symbol: &Symbol, at: usize) -> Option<Walk> {
 }
 
 /// How many symbols an asker begins with, for about so many differences: enough to tell them in nine
-/// of ten cases. Few differences need relatively more.
+/// of ten cases, as an estimate may be a fifth too low. Few differences need relatively more.
 pub(crate) fn burst(differences: u32) -> usize {
-    let spare = differences / 5 * 2 + 3 * differences.isqrt() + 2;
+    let spare = differences / 5 * 3 + 2 * differences.isqrt() + 3;
     differences as usize + spare as usize
 }
 
