@@ -105,7 +105,7 @@ fn attributes_in_order_of_their_names() {
 fn clocks() {
     golden(&Stamp(0), "00*8");
     golden(&Stamp::at(MADE_MS), "01a3185c5000 0000");
-    golden(&Stamp(MADE_MS + 1 << 16 | 0xffff), "01a3185c5001 ffff");
+    golden(&Stamp((MADE_MS + 1) << 16 | 0xffff), "01a3185c5001 ffff");
 }
 
 #[test]
