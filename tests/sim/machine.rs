@@ -172,13 +172,16 @@ impl World {
     }
 
     /// An engine hears something.
-    pub fn input(&mut self, machine: usize, input: Input) {
+    pub fn input(&mut self, machine: usize, mut input: Input) {
         if let Some(backlog) = &mut self.machines[machine].backlog {
             backlog.push_back(input);
             return;
         }
         if self.machines[machine].engine.is_none() {
             return;
+        }
+        if let Some(arrives) = self.arrives {
+            arrives(&mut input);
         }
         let now = self.clock(machine);
         self.machines[machine].model.hears(&input);

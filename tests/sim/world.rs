@@ -161,6 +161,8 @@ pub struct World {
     pub trace: Trace,
     /// The first thing that went wrong.
     pub failure: Option<Failure>,
+    /// Changes what arrives at engines: for tests in which the network lies.
+    pub arrives: Option<fn(&mut Input)>,
     /// Choices of the network.
     pub dice: Dice,
     /// Choices of the apps.
@@ -193,6 +195,7 @@ impl World {
             invitations: Vec::new(),
             trace: Trace::new(),
             failure: None,
+            arrives: None,
             dice,
             app_dice: Dice::new(seed, "app"),
             fault_dice: Dice::new(seed, "faults"),

@@ -70,6 +70,20 @@ export const SUITES = [
     ],
   },
   {
+    name: 'fuzz',
+    what: 'changed messages for every decoder and for live engines',
+    ready: () => bring('rust'),
+    steps: () => [
+      cargo('test', '--locked', '-p', 'peer-group-fuzz', '--profile', 'sim'),
+      cargo('run', '--locked', '-p', 'peer-group-fuzz', '--profile', 'sim', '--', ...fuzzTime()),
+    ],
+    // Where the flags are known to work; elsewhere the search is not guided.
+    env: () =>
+      process.platform === 'linux'
+        ? { RUSTC_WORKSPACE_WRAPPER: join(ROOT, 'tests/fuzz/covered.sh') }
+        : {},
+  },
+  {
     name: 'package',
     what: 'the npm package as its users get it, and these scripts',
     ready: async () => {
@@ -95,6 +109,11 @@ export const SUITES = [
     }),
   },
 ];
+
+/** How long all targets together are searched: CI's half minute unless more is wanted. */
+function fuzzTime() {
+  return ['--seconds', process.env.PEER_GROUP_FUZZ_SECONDS ?? '30'];
+}
 
 function clippyForBrowsers(...features) {
   const packages = ['-p', 'peer-group', '-p', 'peer-group-bench'];

@@ -1,0 +1,363 @@
+//! Honest messages, as the program itself makes them: where every search begins.
+
+use peer_group::crypto::{FAKE, Primitives as _};
+use peer_group::engine::command::NewGroup;
+use peer_group::group::credential::{Body as Claim, Credential, Credentials, Role};
+use peer_group::group::identity::Identity;
+use peer_group::group::invitation::{Bearer, BearerBody};
+use peer_group::group::properties::SignedProperties;
+use peer_group::group::state::GraphState;
+use peer_group::names::{GroupId, NodeAddress, NodeId, PeerId, SessionKey, Tag, Topic};
+use peer_group::random::Random;
+use peer_group::record::model::{Body, Change, Record, Stamp, new_id};
+use peer_group::wire::attributes::{Attributes, Value};
+use peer_group::wire::codec::{Bytes, List, Text, Wire};
+use peer_group::wire::link::{ByeReason, Frame, Packet, Reply, Signal, Trickle};
+use peer_group::wire::numbers::{invitation, record, stored};
+use peer_group::wire::rendezvous::{ClientMessage, ErrorReason, RefusedReason, ServerMessage};
+use peer_group::wire::seconds::Seconds;
+use peer_group::wire::text;
+
+use crate::attempt::attempt;
+use crate::decoders::Target;
+use crate::pair::{self, What};
+use crate::records;
+
+const GROUP_SEED: [u8; 32] = [9; 32];
+const SEED: [u8; 32] = [5; 32];
+
+/// Every honest message, whatever decodes it.
+pub(crate) struct Samples {
+    messages: Vec<Vec<u8>>,
+    scripts: Vec<Vec<u8>>,
+}
+
+impl Samples {
+    /// Records a conversation, and adds what is not said in it.
+    pub(crate) fn new() -> Self {
+        let mut messages = pair::record();
+        for made in [
+            frames(),
+            signaling(),
+            credentials(),
+            kept_records(),
+            texts(),
+        ] {
+            messages.extend(made);
+        }
+        messages.sort();
+        messages.dedup();
+        let scripts = scripts(&messages);
+        Self { messages, scripts }
+    }
+
+    /// Those that the target takes.
+    pub(crate) fn of(&self, target: &Target) -> Vec<Vec<u8>> {
+        let own = match target.name {
+            "pair" => return self.scripts.clone(),
+            _ => self.messages.iter(),
+        };
+        own.filter(|message| message.len() <= target.longest)
+            .filter(|message| attempt(target.run, message) == Ok(true))
+            .cloned()
+            .collect()
+    }
+}
+
+fn bytes<T: Wire>(values: impl IntoIterator<Item = T>) -> Vec<Vec<u8>> {
+    values.into_iter().map(|value| value.to_bytes()).collect()
+}
+
+fn small<const MAX: usize>(len: usize) -> Bytes<MAX> {
+    Bytes::new(vec![7; len.min(MAX)]).unwrap_or_default()
+}
+
+fn short<const MAX: usize>(text: &str) -> Text<MAX> {
+    Text::new(text).unwrap_or_default()
+}
+
+fn address() -> NodeAddress {
+    NodeAddress {
+        rendezvous: vec!["wss://a.example".to_owned(), "ws://b".to_owned()],
+        tags: vec![Tag([1; 16]), Tag([2; 16])],
+        session: SessionKey([3; 32]),
+    }
+}
+
+fn frames() -> Vec<Vec<u8>> {
+    let frames = [
+        Frame::Confirm {
+            counter: 0,
+            sealed: small(80),
+        },
+        Frame::Ping { token: 300 },
+        Frame::Pong { token: 300 },
+        Frame::Bye {
+            reason: ByeReason::Fault,
+        },
+        Frame::Control {
+            items: List::first(vec![small(3), small(0), small(200)]),
+        },
+        Frame::ControlEnd {},
+        Frame::DirectOpen {
+            id: 4,
+            label: short("label"),
+        },
+        Frame::DirectAccept { id: 4, accepter: 5 },
+        Frame::DirectRefuse { id: 4 },
+        Frame::DirectClose { id: 4 },
+        Frame::Data {
+            to: 0,
+            kind: short("chat"),
+            data: small(300),
+        },
+        Frame::Taken { to: 0, messages: 1 },
+    ];
+    let packets = frames.into_iter().zip(0..);
+    let mut all = bytes(packets.map(|(frame, n)| Packet {
+        sequence: n * n * 20,
+        frame,
+    }));
+    all.push(Trickle::Abandon { code: 24 }.to_bytes());
+    all.push(
+        Reply::Refuse {
+            code: 24,
+            time_ms: 1_800_000_000_000,
+            alternatives: List::first(vec![address(), address()]),
+        }
+        .to_bytes(),
+    );
+    all
+}
+
+fn signaling() -> Vec<Vec<u8>> {
+    let (topic, tag) = (Topic([1; 32]), Tag([3; 16]));
+    let mut all = bytes([
+        ClientMessage::Hello {
+            version: 1,
+            features: 0,
+        },
+        ClientMessage::Listen { r: [7; 32] },
+        ClientMessage::Join {
+            topic,
+            signature: [2; 64],
+            tag,
+            r: [4; 32],
+            ttl_s: 120,
+            want: 16,
+            announcement: small(256),
+        },
+        ClientMessage::Resolve {
+            topic,
+            signature: [2; 64],
+            want: 16,
+        },
+        ClientMessage::Refresh {
+            topic,
+            tag,
+            announcement: Some(small(9)),
+            want: 5,
+        },
+        ClientMessage::Signal {
+            to: tag,
+            payload: small(200),
+        },
+        ClientMessage::Leave { tag },
+        ClientMessage::Ping {},
+    ]);
+    all.extend(bytes([
+        ServerMessage::Refused {
+            to: tag,
+            reason: RefusedReason::Quota,
+        },
+        ServerMessage::Gone { tag },
+        ServerMessage::Pong {},
+        ServerMessage::GoAway {
+            delay_ms: 1000,
+            servers: List::first(vec![short("wss://b")]),
+        },
+        ServerMessage::Error {
+            reason: ErrorReason::Rate,
+            retry_after_ms: 1000,
+        },
+    ]));
+    all
+}
+
+fn claims() -> Vec<Credential> {
+    let group = GroupId(FAKE.public_key(&GROUP_SEED));
+    let issuer = group.0;
+    let (from, until) = (Seconds(1_800_000_000), Seconds::NEVER);
+    let membership = Claim::Membership {
+        subject: PeerId(FAKE.public_key(&SEED)),
+        sealing: [2; 32],
+        role: Role::Admin,
+        from,
+        until,
+        issuer,
+        serial: [4; 8],
+    };
+    let delegation = Claim::Delegation {
+        key: FAKE.public_key(&[6; 32]),
+        role: Role::Member,
+        from,
+        until,
+        issuer,
+        serial: [3; 8],
+        max_uses: 300,
+        usable_until: Seconds(1_900_000_000),
+    };
+    let admission = Claim::Admission {
+        membership: [1; 32],
+        at: from,
+        issuer,
+    };
+    [membership, delegation, admission]
+        .map(|body| Credential::sign(&FAKE, group, &GROUP_SEED, body))
+        .to_vec()
+}
+
+fn credentials() -> Vec<Vec<u8>> {
+    let mut all = bytes(claims());
+    all.push(Credentials::first(claims()).to_bytes());
+    let new = NewGroup {
+        friendly_name: "Tea".to_owned(),
+        comment: "at five".to_owned(),
+        classifier: "social".to_owned(),
+        ..NewGroup::default()
+    };
+    let creator = PeerId(FAKE.public_key(&SEED));
+    let made = SignedProperties::new(&FAKE, &GROUP_SEED, creator, Seconds(1_800_000_000), &new);
+    all.extend(made.ok().map(|properties| properties.to_bytes()));
+    all.push(Identity::new(&mut Random::new([1; 32])).to_bytes());
+    all.push(
+        GraphState {
+            version: stored::GRAPH,
+            synchronized: true,
+            rendezvous: List::first(vec![short("wss://a.example"), short("ws://b")]),
+        }
+        .to_bytes(),
+    );
+    all
+}
+
+fn kept_records() -> Vec<Vec<u8>> {
+    let creator = PeerId(FAKE.public_key(&SEED));
+    let other = PeerId([8; 32]);
+    let attributes = Attributes::new(vec![
+        (
+            "size".to_owned(),
+            vec![Value::Number(-5), Value::Number(1 << 40)],
+        ),
+        ("title".to_owned(), vec![Value::Text("tea".to_owned())]),
+        ("when".to_owned(), vec![Value::Date(1_795_132_800_000)]),
+    ])
+    .unwrap_or_default();
+    let created = Stamp::at(1_795_132_800_000);
+    let (version, at) = (2, Stamp::at(1_795_132_900_000));
+    let changes = [
+        (0, Change::Original {}),
+        (record::AUTO_REFRESH, Change::ByCreator { version, at }),
+        (
+            0,
+            Change::ByOther {
+                version,
+                at,
+                peer: other,
+            },
+        ),
+        (record::DELETED, Change::ByCreator { version, at }),
+    ];
+    let mut random = Random::new([2; 32]);
+    let mut all = vec![attributes.to_bytes()];
+    for (flags, change) in changes {
+        let is_deleted = flags & record::DELETED != 0;
+        let body = Body {
+            form: record::FORM,
+            flags,
+            id: new_id(&FAKE, creator, &mut random),
+            kind: short("chat"),
+            creator,
+            created,
+            change,
+            expires: 1_795_219_200_000,
+            attributes: if is_deleted {
+                Attributes::default()
+            } else {
+                attributes.clone()
+            },
+            data: if is_deleted { small(0) } else { small(60) },
+        };
+        let record = Record::sign(&FAKE, GroupId([3; 32]), &SEED, body);
+        all.extend(records::kept(&record));
+        all.push(record.to_bytes());
+    }
+    all.extend(records::conversations());
+    all
+}
+
+fn texts() -> Vec<Vec<u8>> {
+    let peer = PeerId(FAKE.public_key(&SEED));
+    let body = BearerBody {
+        kind: invitation::BEARER,
+        group: GroupId(FAKE.public_key(&GROUP_SEED)),
+        friendly_name: short("Tea"),
+        issuer: peer,
+        issuer_name: short("me"),
+        rendezvous: List::first(vec![short("wss://a.example")]),
+        door: [1; 16],
+        credentials: Credentials::first(claims()),
+    };
+    let bearer = Bearer {
+        body: body.clone(),
+        signature: [0; 64],
+        seed: [6; 32],
+    };
+    let random = &mut Random::new([3; 32]);
+    let mut all: Vec<Vec<u8>> = [
+        Bearer::text(&FAKE, &SEED, body, [6; 32]),
+        text::node_address(&address()),
+        peer.to_string(),
+        NodeId([1; 8]).to_string(),
+        new_id(&FAKE, peer, random).to_string(),
+        "https://user.example:8443/a/peer-group/1?x#y".to_owned(),
+        "ws://[::1]:80/".to_owned(),
+    ]
+    .map(String::into_bytes)
+    .to_vec();
+    all.extend(bytes([bearer]));
+    all.push(address().to_bytes());
+    all
+}
+
+/// Scripts that put one message in the place of another, in all the ways there are.
+fn scripts(messages: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let mut scripts = vec![Vec::new()];
+    let mut number = 0u8;
+    for message in messages.iter().filter(|message| message.len() < 256) {
+        number = number.wrapping_add(7) % 40;
+        if let Ok(packet) = Packet::from_bytes(message) {
+            // In its turn, so that it is looked at.
+            let frame = packet.frame.to_bytes();
+            for turn in [2, 6, 10, 16] {
+                scripts.push(pair::step(What::Frame, turn, pair::IN_TURN, 0, &frame));
+            }
+        }
+        if Signal::from_bytes(message).is_ok() || ServerMessage::from_bytes(message).is_ok() {
+            scripts.push(pair::step(What::Message, number, pair::INSTEAD, 0, message));
+        }
+        if Trickle::from_bytes(message).is_ok() {
+            scripts.push(pair::step(What::Plain, number, pair::OVER, 0, message));
+        }
+        if message.is_ascii() {
+            scripts.push(pair::step(
+                What::Line,
+                number % 4,
+                pair::INSTEAD,
+                0,
+                message,
+            ));
+        }
+    }
+    scripts
+}
