@@ -111,6 +111,8 @@ pub const RECORDS_PER_AUTHOR: usize = 16_384;
 pub const RECORD_BYTES_PER_AUTHOR: usize = 16 * 1024 * 1024;
 /// Bytes of all records of a group.
 pub const DATABASE_BYTES: usize = 64 * 1024 * 1024;
+/// Types of creators of which more came than is held, remembered while nothing of them is held.
+pub const RECORD_CUTS: usize = 1024;
 /// New records of one author that are flooded per second; more wait their turn.
 pub const FLOODED_PER_SECOND: u64 = 200;
 /// New records of one author that are flooded at once after a pause.

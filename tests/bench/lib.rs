@@ -23,6 +23,7 @@
 
 mod crypto;
 pub mod stage;
+mod store;
 mod verify;
 #[cfg(target_arch = "wasm32")]
 pub mod web;
@@ -42,6 +43,10 @@ pub const BENCHMARKS: &[Benchmark] = &[
     Benchmark {
         name: "crypto",
         run: crypto::run,
+    },
+    Benchmark {
+        name: "store",
+        run: store::run,
     },
     Benchmark {
         name: "verify",

@@ -7,6 +7,7 @@ import { run, Stop, say } from './talk.mjs';
 /** name: what `npm run bench -- name` runs, a row of tests/bench/lib.rs too; what: for people. */
 const BENCHMARKS = [
   { name: 'crypto', what: 'handshakes and signatures' },
+  { name: 'store', what: 'what a node does with 100 000 records' },
   { name: 'verify', what: 'records verified, singly and in batches, beside WebCrypto' },
 ];
 

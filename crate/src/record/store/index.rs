@@ -6,8 +6,8 @@
 /// What it is ordered by: which order and within what, then two numbers.
 pub(super) type Key = [u64; 3];
 
-/// A piece that grows beyond this is split.
-const PIECE: usize = 256;
+/// A piece of this length is split before it grows. Short ones in tests, so that there are many.
+const PIECE: usize = if cfg!(test) { 4 } else { 256 };
 
 /// Slots by key.
 #[derive(Clone, Debug, Default)]
@@ -38,12 +38,17 @@ impl Index {
                     entry.1 = slot;
                 }
             }
+            Err(place) if piece.len() < PIECE => piece.insert(place, (key, slot)),
             Err(place) => {
-                piece.insert(place, (key, slot));
-                if piece.len() > PIECE {
-                    let upper = piece.split_off(PIECE / 2);
-                    self.pieces.insert(at + 1, upper);
+                // What comes in order fills pieces; else both halves get room.
+                let middle = if place == PIECE { PIECE } else { PIECE / 2 };
+                let mut upper = piece.split_off(middle);
+                if place > middle || upper.is_empty() {
+                    upper.insert(place - middle, (key, slot));
+                } else {
+                    piece.insert(place, (key, slot));
                 }
+                self.pieces.insert(at + 1, upper);
             }
         }
     }
@@ -90,5 +95,37 @@ impl Index {
         let end = piece.partition_point(|(key, _)| *key <= to);
         let found = piece.get(end.checked_sub(1)?)?;
         (found.0 >= from).then_some(*found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    proptest! {
+        #[test]
+        fn an_index_does_what_a_tree_does(
+            steps in proptest::collection::vec((0u64..6, 0u64..9, 0u32..9, 0u8..3), 0..300),
+        ) {
+            let (mut ours, mut tree) = (Index::default(), BTreeMap::new());
+            for (one, two, slot, step) in steps {
+                let key = [one, two, two % 2];
+                if step == 0 {
+                    ours.remove(&key);
+                    tree.remove(&key);
+                } else {
+                    ours.insert(key, slot);
+                    tree.insert(key, slot);
+                }
+                prop_assert_eq!(ours.get(&key), tree.get(&key).copied());
+                prop_assert!(ours.pieces.iter().all(|piece| (1..=PIECE).contains(&piece.len())));
+                let (from, to) = ([one, 0, 1], [one + u64::from(slot) / 4, 5, 0]);
+                let expected: Vec<_> = tree.range(from..=to).map(|(k, s)| (*k, *s)).collect();
+                prop_assert_eq!(ours.last(from, to), expected.last().copied());
+                prop_assert_eq!(ours.range(from, to).collect::<Vec<_>>(), expected);
+            }
+        }
     }
 }

@@ -14,7 +14,7 @@
 //! what it deletes must not come back.
 
 use super::{BY_CREATOR, BY_PAIR, Entry, Gone, Record, Store, TypeName, halves, within};
-use crate::limits::{DATABASE_BYTES, RECORD_BYTES_PER_AUTHOR, RECORDS_PER_AUTHOR};
+use crate::limits::{DATABASE_BYTES, RECORD_BYTES_PER_AUTHOR, RECORD_CUTS, RECORDS_PER_AUTHOR};
 use crate::names::{PeerId, RecordId};
 use crate::time::Millis;
 
@@ -65,6 +65,14 @@ pub(super) struct Share {
 impl Share {
     fn is_cut_at(&self, place: Place) -> bool {
         self.cut.is_some_and(|cut| cut.at <= place)
+    }
+
+    /// What a type that is cut counts beyond what is held, as long as anything is.
+    fn missing(&self, store: &Store) -> u64 {
+        match self.count {
+            0 => 0,
+            _ => store.quotas.author_bytes.saturating_sub(self.bytes),
+        }
     }
 
     fn is_over(&self) -> bool {
@@ -178,17 +186,22 @@ impl Store {
     }
 
     fn enforce_all(&mut self, gone: &mut Vec<Gone>) {
-        if self.bytes <= self.quotas.bytes && !self.is_cut_anywhere() {
+        // As much as all can count as, at most.
+        let uncounted = self.quotas.author_bytes * self.cut_pairs.len() as u64;
+        if self.cut_creators.is_empty() && self.bytes + uncounted <= self.quotas.bytes {
             return;
         }
-        let level = self.level_with(None, 0).min(self.level.unwrap_or(u64::MAX));
-        if level == u64::MAX {
-            return;
+        let charges = self.charges();
+        let all = charges.iter().map(|(_, charge)| *charge).collect();
+        let before = self.level.unwrap_or(u64::MAX);
+        let level = level(all, self.quotas.bytes).min(before);
+        if level < u64::MAX {
+            self.level = Some(level);
         }
-        self.level = Some(level);
-        let all: Vec<u32> = self.creators.keys().copied().collect();
-        for creator in all {
-            self.enforce_of(creator, level, gone);
+        for (creator, charge) in charges {
+            if charge > level {
+                self.enforce_of(creator, level, gone);
+            }
         }
     }
 
@@ -216,6 +229,7 @@ impl Store {
                 if let Some(kind) = kind {
                     self.kinds.again(kind);
                     self.cut_pairs.insert((creator, kind));
+                    self.forget_a_cut();
                 } else {
                     self.cut_creators.insert(creator);
                 }
@@ -237,32 +251,50 @@ impl Store {
             let until = share.cut.map_or(0, |cut| cut.until);
             until > now || until == 0 && !freed
         };
-        for pair in self.cut_pairs.clone() {
-            if let Some(share) = self.pairs.get_mut(&pair)
-                && !stands(share)
-            {
-                share.cut = None;
-                if share.is_over() {
-                    self.pairs.remove(&pair);
-                }
-                self.cut_pairs.remove(&pair);
-                self.peers.release(pair.0);
-                self.kinds.release(pair.1);
-                self.level = None;
-            }
+        let pairs = self.cut_pairs.iter().copied();
+        let pairs = pairs.filter(|pair| !self.pairs.get(pair).is_some_and(stands));
+        for pair in pairs.collect::<Vec<_>>() {
+            self.lift_pair(pair);
         }
-        for creator in self.cut_creators.clone() {
-            if let Some(share) = self.creators.get_mut(&creator)
-                && !stands(share)
-            {
+        let creators = self.cut_creators.iter().copied();
+        let creators = creators.filter(|number| !self.creators.get(number).is_some_and(stands));
+        for creator in creators.collect::<Vec<_>>() {
+            if let Some(share) = self.creators.get_mut(&creator) {
                 share.cut = None;
                 if share.is_over() {
                     self.creators.remove(&creator);
                 }
-                self.cut_creators.remove(&creator);
-                self.peers.release(creator);
-                self.level = None;
             }
+            self.cut_creators.remove(&creator);
+            self.peers.release(creator);
+            self.level = None;
+        }
+    }
+
+    fn lift_pair(&mut self, pair: (u32, u32)) {
+        if let Some(share) = self.pairs.get_mut(&pair) {
+            share.cut = None;
+            if share.is_over() {
+                self.pairs.remove(&pair);
+            }
+        }
+        self.cut_pairs.remove(&pair);
+        self.peers.release(pair.0);
+        self.kinds.release(pair.1);
+        self.level = None;
+    }
+
+    /// Where there are too many cuts behind which nothing is left, forgets the one that ends first.
+    fn forget_a_cut(&mut self) {
+        if self.cut_pairs.len() <= RECORD_CUTS {
+            return;
+        }
+        let shares = self.cut_pairs.iter().filter_map(|pair| {
+            let share = self.pairs.get(pair).filter(|share| share.count == 0)?;
+            Some((share.cut?.until, *pair))
+        });
+        if let Some((_, pair)) = shares.min() {
+            self.lift_pair(pair);
         }
     }
 
@@ -280,40 +312,30 @@ impl Store {
 
     /// What a creator's types that are cut before `place` count beyond what is held of them.
     fn missing(&self, creator: u32, place: Place) -> u64 {
-        let full = self.quotas.author_bytes;
         self.cut_pairs
             .iter()
             .filter(|(own, _)| *own == creator)
             .filter_map(|pair| self.pairs.get(pair))
             .filter(|share| share.is_cut_at(place))
-            .map(|share| full.saturating_sub(share.bytes))
+            .map(|share| share.missing(self))
             .fold(0, u64::saturating_add)
     }
 
-    /// What a creator counts as, in all.
-    fn charge(&self, creator: u32, share: &Share) -> u64 {
-        match share.cut {
-            Some(_) => u64::MAX,
-            None => share
-                .bytes
-                .saturating_add(self.missing(creator, (u64::MAX, u64::MAX))),
-        }
-    }
-
-    /// The greatest share that every creator may have if `creator` had `more` bytes.
-    fn level_with(&self, creator: Option<u32>, more: u64) -> u64 {
-        let mut charges: Vec<u64> = self
+    /// What each creator counts as, in all, by number.
+    fn charges(&self) -> Vec<(u32, u64)> {
+        let mut charges: Vec<(u32, u64)> = self
             .creators
             .iter()
-            .map(|(number, share)| {
-                let more = if creator == Some(*number) { more } else { 0 };
-                self.charge(*number, share).saturating_add(more)
-            })
+            .map(|(creator, share)| (*creator, share.cut.map_or(share.bytes, |_| u64::MAX)))
             .collect();
-        if creator.is_none_or(|creator| !self.creators.contains_key(&creator)) {
-            charges.push(more);
+        for pair in self.cut_pairs.iter() {
+            let missing = self.pairs.get(pair).map_or(0, |share| share.missing(self));
+            let at = charges.binary_search_by_key(&pair.0, |(creator, _)| *creator);
+            if let Some((_, charge)) = at.ok().and_then(|at| charges.get_mut(at)) {
+                *charge = charge.saturating_add(missing);
+            }
         }
-        level(charges, self.quotas.bytes)
+        charges
     }
 
     /// Whether a record of `size` bytes, encoded, can be added without pushing anything of its
@@ -351,10 +373,14 @@ impl Store {
         if self.bytes + more <= self.quotas.bytes && !self.is_cut_anywhere() {
             return true;
         }
-        let own = creator
-            .and_then(|creator| Some((creator, self.creators.get(&creator)?)))
-            .map_or(0, |(creator, share)| self.charge(creator, share));
-        own.saturating_add(more) <= self.level_with(creator, more)
+        let charges = self.charges();
+        let own = charges.iter().find(|(number, _)| creator == Some(*number));
+        let own = own.map_or(0, |(_, charge)| *charge).saturating_add(more);
+        let others = charges
+            .iter()
+            .filter(|(number, _)| creator != Some(*number))
+            .map(|(_, charge)| *charge);
+        own <= level(others.chain([own]).collect(), self.quotas.bytes)
     }
 }
 

@@ -5,7 +5,7 @@ use super::*;
 use crate::crypto::{Primitives as _, REAL};
 use crate::random::Random;
 use crate::record::model::{Body, Change, Data, Stamp, TypeName, new_id};
-use crate::record::store::Inserted;
+use crate::record::store::{Entry, Inserted};
 use crate::wire::attributes::{Attributes, Value};
 use proptest::prelude::*;
 
@@ -62,6 +62,10 @@ fn filled() -> Store {
     store
 }
 
+fn write(entry: &Entry) -> (String, Vec<u8>) {
+    seal().write(entry.record(), &entry.hash(), entry.kept())
+}
+
 fn stored(store: &Store) -> Vec<Stored> {
     store
         .iter()
@@ -79,7 +83,7 @@ fn what_is_written_reads_back_and_is_named_by_its_version() {
     let seal = seal();
     let expected = stored(&store);
     for (entry, expected) in store.iter().zip(expected) {
-        let (key, value) = seal.write(entry.record(), &entry.hash(), entry.kept());
+        let (key, value) = write(entry);
         assert!(key.starts_with(&seal.prefix()));
         let hash = entry.hash().to_string();
         let end = format!("{}.{}", entry.record().body.id, &hash[..16]);
@@ -95,9 +99,7 @@ fn what_is_written_reads_back_and_is_named_by_its_version() {
 #[test]
 fn what_was_not_written_by_this_identity_here_is_not_read() {
     let store = filled();
-    let mut written = store
-        .iter()
-        .map(|entry| seal().write(entry.record(), &entry.hash(), entry.kept()));
+    let mut written = store.iter().map(write);
     let (key, value) = written.next().expect("a record");
     let (other, _) = written.next().expect("another");
     assert!(seal().read(&key, &value).is_some());

@@ -2,6 +2,7 @@
 
 use super::order::{shuffle, versions};
 use super::*;
+use crate::limits::RECORD_CUTS;
 use crate::sorted::Map;
 use proptest::prelude::*;
 
@@ -248,6 +249,35 @@ fn what_fell_behind_a_cut_deleted_does_not_come_back_when_there_is_room() {
     assert_eq!(store.next_sweep(), None);
     let late = original(1, 11, end, 100);
     assert_eq!(take(&mut store, &late, end), Inserted::Added);
+}
+
+#[test]
+fn only_so_many_cuts_are_remembered() {
+    let quotas = Quotas {
+        records: 1,
+        ..Quotas::default()
+    };
+    let mut store = Store::with_quotas(quotas);
+    let cuts = RECORD_CUTS as u32;
+    for number in 0..cuts + 10 {
+        let kind = number.to_string();
+        let victim = of_kind(original(1, number, 50, 100_000), &kind);
+        take(&mut store, &victim, 60);
+        let end = 100_000 + u64::from(number);
+        take(&mut store, &deleted(&victim, 2, 55, 1, end), 60);
+        let early = of_kind(original(1, number + 10_000, 10, 90), &kind);
+        assert_eq!(take(&mut store, &early, 60), Inserted::Added);
+        store.sweep(START + 100);
+        assert!(store.is_empty());
+    }
+    assert_eq!(store.cut_pairs.len(), RECORD_CUTS);
+    assert_eq!(store.pairs.len(), RECORD_CUTS);
+    // Those that end first were forgotten.
+    let first = of_kind(original(1, 0, 50, 100_000), "0");
+    assert_eq!(take(&mut store, &first, 100), Inserted::Added);
+    let last = (cuts + 9).to_string();
+    let last = of_kind(original(1, cuts + 9, 50, 100_000), &last);
+    assert_eq!(take(&mut store, &last, 100), Inserted::Full);
 }
 
 #[test]
