@@ -12,10 +12,11 @@ use peer_group::random::Random;
 use peer_group::record::model::{Body, Change, Record, Stamp, new_id};
 use peer_group::wire::attributes::{Attributes, Value};
 use peer_group::wire::codec::{Bytes, List, Text, Wire};
-use peer_group::wire::link::{ByeReason, Frame, Packet, Reply, Signal, Trickle};
+use peer_group::wire::link::{ByeReason, Frame, Packet, Reply, Scope, Signal, Trickle};
 use peer_group::wire::numbers::{invitation, record, stored};
 use peer_group::wire::rendezvous::{ClientMessage, ErrorReason, RefusedReason, ServerMessage};
 use peer_group::wire::seconds::Seconds;
+use peer_group::wire::sync::Message;
 use peer_group::wire::text;
 
 use crate::attempt::attempt;
@@ -91,14 +92,30 @@ fn frames() -> Vec<Vec<u8>> {
             sealed: small(80),
         },
         Frame::Ping { token: 300 },
-        Frame::Pong { token: 300 },
+        Frame::Pong {
+            token: 300,
+            time_ms: 1_800_000_000_000,
+        },
         Frame::Bye {
             reason: ByeReason::Fault,
         },
         Frame::Control {
             items: List::first(vec![small(3), small(0), small(200)]),
         },
-        Frame::ControlEnd {},
+        Frame::Records {
+            records: List::first(vec![small(300), small(0)]),
+        },
+        Frame::RecordPart {
+            rest: 90_000,
+            piece: small(900),
+        },
+        Frame::ItemsTaken { frames: 2 },
+        Frame::Sync {
+            scope: Scope::Control,
+            message: Message::TypeEnd {
+                kind: short("chat"),
+            },
+        },
         Frame::DirectOpen {
             id: 4,
             label: short("label"),
@@ -234,6 +251,7 @@ fn credentials() -> Vec<Vec<u8>> {
         GraphState {
             version: stored::GRAPH,
             synchronized: true,
+            peer_time_offset: -700,
             rendezvous: List::first(vec![short("wss://a.example"), short("ws://b")]),
         }
         .to_bytes(),
