@@ -66,7 +66,7 @@ pub static REAL: real::Real = real::Real;
 pub static FAKE: fake::Fake = fake::Fake;
 
 /// For each item whether it verifies: in batches, and singly where a batch fails. Halving a failed batch
-/// would find one fault no sooner, and many much later.
+/// would save a little where one is bad and cost much where many are, as a hostile neighbor sends them.
 #[must_use]
 pub fn verify_all(crypto: Crypto, items: &[Signed<'_>], random: &mut Random) -> Vec<bool> {
     let mut verdicts = Vec::with_capacity(items.len());
