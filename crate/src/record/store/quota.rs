@@ -115,7 +115,7 @@ impl Store {
         }
     }
 
-    /// Whether a new record lies behind a cut.
+    /// Whether a new record lies behind a cut: refused at once, so that a flood costs little.
     pub(super) fn is_cut(&mut self, new: &Entry) -> bool {
         let body = &new.record.body;
         let place = new.place();
