@@ -34,6 +34,7 @@ use crate::names::{
     AskId, Attempt, ConnectionId, ConnectionKind, GroupId, LinkId, NodeAddress, NodeId, RequestId,
     Tag,
 };
+use crate::record::model::TypeName;
 use crate::time::{Millis, Now, Timers};
 use crate::wire::codec::Wire as _;
 use crate::wire::link::{ByeReason, Purpose, Signal, SignalBody};
@@ -107,8 +108,8 @@ pub struct Graph {
     pub server_time: Option<i64>,
     /// The app wants it on the network.
     pub online: bool,
-    /// Types of records that a newcomer wants first.
-    pub precedence: Vec<String>,
+    /// Types of records that are wanted first, until they are complete.
+    pub precedence: Vec<TypeName>,
     /// The replicated database.
     pub records: Records,
     links: Map<LinkId, Link>,
@@ -371,6 +372,7 @@ impl Graph {
         self.timers = Timers::default();
         self.asks.clear();
         self.verdicts.clear();
+        self.records.waiting.forget_asked();
         self.superseded.clear();
     }
 

@@ -391,7 +391,7 @@ impl Node {
             } else {
                 self.spread();
                 self.graph.weigh_again(cx, self.kind.security());
-                self.graph.plan_records(cx);
+                self.graph.plan_records(cx, self.kind.security());
                 self.graph.pump_lanes(cx);
                 self.flush_signals(cx);
                 self.save(cx);

@@ -19,6 +19,7 @@ use crate::group::open::OpenSecurity;
 use crate::group::state::{GraphState, GroupState};
 use crate::limits;
 use crate::names::{GroupId, NodeIndex, PeerId, RequestId, StorageId};
+use crate::record::model::TypeName;
 use crate::record::store::Store as RecordStore;
 use crate::record::stored::{Seal, prefix_of};
 use crate::time::Now;
@@ -500,7 +501,7 @@ impl Engine {
         let records = Records::new(store, PeerClock::new(opening.peer_time_offset));
         let mut graph = Graph::new(scope, own, records);
         graph.relay_only = options.relay_only;
-        graph.precedence = options.sync_precedence;
+        graph.precedence = types(options.sync_precedence);
         let seal = Seal::new(crypto, scope, opening.peer, &opening.seed);
         let index = self.core.ids.node();
         let mut cx = self.core.context(now, index);
@@ -518,6 +519,10 @@ impl Engine {
         self.nodes.insert(index, node);
         Ok(index)
     }
+}
+
+fn types(names: Vec<String>) -> Vec<TypeName> {
+    names.into_iter().filter_map(TypeName::new).collect()
 }
 
 fn bases(servers: &[ServerUrl]) -> Vec<String> {

@@ -1,6 +1,8 @@
 //! Records that come over links: form and signature first, which convict whoever passed on a bad one;
 //! then time and rights, which do not, for others may know more or less than we do.
 
+use std::collections::VecDeque;
+
 use super::Graph;
 use super::Timer;
 use super::pace::{Flood, PACE_MS};
@@ -18,6 +20,7 @@ use crate::names::{AskId, LinkId, PeerId, RecordHash, RecordId};
 use crate::record::model::Record;
 use crate::record::store::{Gone, Inserted};
 use crate::record::stored::{Database, Stored};
+use crate::sorted::Set;
 use crate::time::Millis;
 use crate::wire::codec::Wire as _;
 use crate::wire::link::Frame;
@@ -455,7 +458,16 @@ impl Graph {
 
     /// Storage could not take our own writes: they never were.
     pub fn not_written(&mut self, cx: &mut Context<'_>, error: &Error) {
-        for write in core::mem::take(&mut self.records.writing) {
+        let failed = core::mem::take(&mut self.records.writing);
+        let ids: Set<RecordId> = failed.iter().map(|write| write.record.body.id).collect();
+        // Later changes of the same records build on them.
+        let rests_on = |write: &Write| ids.contains(&write.record.body.id);
+        let (later, other): (VecDeque<Write>, VecDeque<Write>) =
+            core::mem::take(&mut self.records.writes)
+                .into_iter()
+                .partition(rests_on);
+        self.records.writes = other;
+        for write in failed.into_iter().chain(later) {
             if let Some(request) = write.request {
                 cx.answer(request, Err(error.clone()));
             }
@@ -468,7 +480,7 @@ impl Graph {
             self.refresh_records(cx, security);
         }
         // A member that is not connected may keep what it has until it is.
-        if security.rules().defer_expiration && self.neighbors() == 0 {
+        if self.defers_expiration(security) {
             return;
         }
         let now = self.records.clock.at(cx.now);
@@ -484,11 +496,18 @@ impl Graph {
         self.weigh_again(cx, security);
     }
 
+    fn defers_expiration(&self, security: &dyn Security) -> bool {
+        security.rules().defer_expiration && self.neighbors() == 0
+    }
+
     /// Arms the timer of what ends, refreshes itself or is due next.
-    pub fn plan_records(&mut self, cx: &mut Context<'_>) {
+    pub fn plan_records(&mut self, cx: &mut Context<'_>, security: &dyn Security) {
         let store = &self.records.store;
+        let ends = store
+            .next_sweep()
+            .filter(|_| !self.defers_expiration(security));
         let refresh = self.records.next_refresh.filter(|_| self.online);
-        let dues = [store.next_sweep(), self.records.waiting.next_due(), refresh];
+        let dues = [ends, self.records.waiting.next_due(), refresh];
         let Some(due) = dues.into_iter().flatten().min() else {
             self.timers.disarm(&Timer::Sweep);
             return;

@@ -10,11 +10,12 @@ use crate::engine::context::Context;
 use crate::engine::event::Event;
 use crate::limits;
 use crate::names::{LinkId, RecordHash};
+use crate::record::model::TypeName;
 use crate::record::store::Store;
 use crate::record::sync::{Holdings, Key, Reconciler, Step};
 use crate::sorted::Set;
 use crate::time::Millis;
-use crate::wire::codec::{Bytes, List, Text};
+use crate::wire::codec::{Bytes, List};
 use crate::wire::link::{Frame, Purpose, Scope};
 use crate::wire::sync::{Answer, Answers, Digests, First, Message};
 
@@ -85,8 +86,7 @@ impl Graph {
     }
 
     fn first_types(&self) -> First {
-        let types = self.precedence.iter();
-        List::first(types.filter_map(|kind| Text::new(kind.as_str())).collect())
+        List::first(self.precedence.clone())
     }
 
     /// What message 1 says of what we hold.
@@ -220,6 +220,7 @@ impl Graph {
         let complete = syncing.control_came && syncing.data_came;
         link.syncing = Some(syncing);
         if complete {
+            self.complete(cx, None);
             self.news.push_back(News::Synchronized);
         }
         self.steps(cx, security, id, Scope::Control, control_steps);
@@ -237,13 +238,7 @@ impl Graph {
         message: Message,
     ) {
         if let Message::TypeEnd { kind } = &message {
-            if self.precedence.iter().any(|wanted| **wanted == **kind) {
-                cx.event(Event::TypeSynchronized {
-                    node: cx.node,
-                    kind: kind.to_string(),
-                });
-            }
-            return;
+            return self.complete(cx, Some(kind));
         }
         let mut steps = Vec::new();
         let run = |reconciler: &mut Reconciler, held: &dyn Holdings| {
@@ -325,7 +320,7 @@ impl Graph {
                 },
                 Step::Finished(finished) => {
                     if finished.complete {
-                        self.came(id, scope);
+                        self.came(cx, id, scope);
                     }
                     if finished.asker && finished.again {
                         self.compare(cx, security, id, scope);
@@ -337,7 +332,7 @@ impl Graph {
     }
 
     /// Everything of a scope that the other end had has come.
-    fn came(&mut self, id: LinkId, scope: Scope) {
+    fn came(&mut self, cx: &mut Context<'_>, id: LinkId, scope: Scope) {
         let link = self.links.get_mut(&id);
         let Some(syncing) = link.and_then(|link| link.syncing.as_mut()) else {
             return;
@@ -347,7 +342,23 @@ impl Graph {
             Scope::Data => syncing.data_came = true,
         }
         if syncing.control_came && syncing.data_came {
+            self.complete(cx, None);
             self.news.push_back(News::Synchronized);
+        }
+    }
+
+    /// A type of records that is wanted first is complete, or all of them are: told once each.
+    fn complete(&mut self, cx: &mut Context<'_>, kind: Option<&TypeName>) {
+        let is_meant = |wanted: &TypeName| kind.is_none_or(|kind| kind == wanted);
+        let (told, waits): (Vec<TypeName>, Vec<TypeName>) = core::mem::take(&mut self.precedence)
+            .into_iter()
+            .partition(is_meant);
+        self.precedence = waits;
+        for kind in told {
+            cx.event(Event::TypeSynchronized {
+                node: cx.node,
+                kind: kind.into_string(),
+            });
         }
     }
 

@@ -84,6 +84,11 @@ impl Waiting {
         taken.into()
     }
 
+    /// Forgets those the app was asked about: they come again.
+    pub fn forget_asked(&mut self) {
+        self.take(is_asked);
+    }
+
     /// The earliest moment in peer time that one waits for.
     #[must_use]
     pub fn next_due(&self) -> Option<Millis> {
