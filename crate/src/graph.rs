@@ -45,6 +45,7 @@ use overlay::Overlay;
 use records::Records;
 use security::Security;
 use session::OwnSession;
+use synchronize::ControlCache;
 
 /// What a graph has to tell its node.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -112,6 +113,7 @@ pub struct Graph {
     pub precedence: Vec<TypeName>,
     /// The replicated database.
     pub records: Records,
+    control: ControlCache,
     links: Map<LinkId, Link>,
     attempts: Map<Attempt, LinkId>,
     directs: Map<ConnectionId, Direct>,
@@ -143,6 +145,7 @@ impl Graph {
             online: false,
             precedence: Vec::new(),
             records,
+            control: ControlCache::default(),
             links: Map::new(),
             attempts: Map::new(),
             directs: Map::new(),

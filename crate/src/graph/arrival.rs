@@ -305,10 +305,11 @@ impl Graph {
             let mut gone = Vec::new();
             let store = &mut self.records.store;
             match store.restore(record, hash, kept, now, &mut gone) {
-                Inserted::Same => {}
-                Inserted::Older | Inserted::Raised | Inserted::Ended | Inserted::Full => {
-                    self.records.unstored.insert((id, hash));
-                }
+                not_taken @ (Inserted::Same
+                | Inserted::Older
+                | Inserted::Raised
+                | Inserted::Ended
+                | Inserted::Full) => self.not_taken(id, hash, None, not_taken, true),
                 _ => self.records.refreshes(id, refreshes),
             }
             self.gone(cx, gone);

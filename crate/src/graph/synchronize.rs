@@ -1,6 +1,8 @@
 //! How the ends of a link bring each other to the same items: digests in the handshake, then what
 //! they tell to differ, and once a minute a look at one neighbor whether all is well.
 
+use std::sync::Arc;
+
 use super::lane::ControlItem;
 use super::link::Link;
 use super::security::Security;
@@ -38,7 +40,7 @@ pub struct Syncing {
 }
 
 /// The control items, by their hashes.
-struct ControlHeld(Vec<(RecordHash, Vec<u8>)>);
+pub struct ControlHeld(Vec<(RecordHash, Vec<u8>)>);
 
 impl Holdings for ControlHeld {
     fn each(&self, visit: &mut dyn FnMut(&RecordHash)) {
@@ -58,12 +60,26 @@ impl Holdings for RecordsHeld<'_> {
     }
 }
 
-fn control_held(crypto: Crypto, security: &mut dyn Security) -> ControlHeld {
-    let named = security.control().into_iter().map(|item| {
-        let hash = RecordHash(head(&crypto.hash(&[b"control", &item])));
-        (hash, item)
-    });
-    ControlHeld(named.collect())
+/// The control items as of the security's revision.
+#[derive(Default)]
+pub struct ControlCache(Option<(u64, Arc<ControlHeld>)>);
+
+impl ControlCache {
+    fn held(&mut self, crypto: Crypto, security: &mut dyn Security) -> Arc<ControlHeld> {
+        let revision = security.revision();
+        match &self.0 {
+            Some((of, held)) if *of == revision => held.clone(),
+            _ => {
+                let named = security.control().into_iter().map(|item| {
+                    let hash = RecordHash(head(&crypto.hash(&[b"control", &item])));
+                    (hash, item)
+                });
+                let held = Arc::new(ControlHeld(named.collect()));
+                self.0 = Some((revision, held.clone()));
+                held
+            }
+        }
+    }
 }
 
 /// The key of the comparison inside a handshake: nobody knows it before message 1 is written.
@@ -99,9 +115,9 @@ impl Graph {
         nonce: &[u8; 16],
     ) -> Option<Digests> {
         let key = first_key(cx.crypto, psk, nonce);
-        let held = control_held(cx.crypto, security);
+        let held = self.control.held(cx.crypto, security);
         let digests = Digests {
-            control: Reconciler::digest(&key, &held),
+            control: Reconciler::digest(&key, &*held),
             data: Reconciler::digest(&key, &self.records_held(cx)),
         };
         self.begin_syncing(id, key, &held, None, None)
@@ -120,11 +136,11 @@ impl Graph {
     ) -> Option<Answers> {
         let digests = digests?;
         let key = first_key(cx.crypto, psk, nonce);
-        let held = control_held(cx.crypto, security);
+        let held = self.control.held(cx.crypto, security);
         let first = self.first_types();
         let records = self.records_held(cx);
         let answers = Answers {
-            control: Reconciler::answer(&key, &digests.control, &held, &First::default()),
+            control: Reconciler::answer(&key, &digests.control, &*held, &First::default()),
             data: Reconciler::answer(&key, &digests.data, &records, &first),
         };
         self.begin_syncing(id, key, &held, Some(digests), Some(answers.clone()))
@@ -173,7 +189,7 @@ impl Graph {
         security: &mut dyn Security,
         id: LinkId,
     ) {
-        let held = control_held(cx.crypto, security);
+        let held = self.control.held(cx.crypto, security);
         let first = self.first_types();
         let records = RecordsHeld {
             store: &self.records.store,
@@ -199,7 +215,7 @@ impl Graph {
         let (mut control_steps, mut data_steps) = (Vec::new(), Vec::new());
         match (syncing.digests.take(), syncing.answers.take()) {
             (Some(digests), Some(answers)) => {
-                control.expect(&digests.control, &answers.control, &held);
+                control.expect(&digests.control, &answers.control, &*held);
                 data.expect(&digests.data, &answers.data, &records);
                 syncing.control_came = matches!(answers.control, Answer::Same {});
                 syncing.data_came = matches!(answers.data, Answer::Same {});
@@ -207,11 +223,11 @@ impl Graph {
             (None, Some(answers)) => {
                 syncing.control_came = matches!(answers.control, Answer::Same {});
                 syncing.data_came = matches!(answers.data, Answer::Same {});
-                control.begin_with_answer(answers.control, &held, &mut control_steps);
+                control.begin_with_answer(answers.control, &*held, &mut control_steps);
                 data.begin_with_answer(answers.data, &records, &mut data_steps);
             }
             _ => {
-                control_steps.extend(control.begin(&held).map(Step::Say));
+                control_steps.extend(control.begin(&*held).map(Step::Say));
                 data_steps.extend(data.begin(&records).map(Step::Say));
             }
         }
@@ -272,7 +288,7 @@ impl Graph {
                 let Some(control) = syncing.control.as_mut() else {
                     return false;
                 };
-                run(control, &control_held(cx.crypto, security));
+                run(control, &*self.control.held(cx.crypto, security));
             }
             Scope::Data => {
                 let Some(data) = syncing.data.as_mut() else {
@@ -302,8 +318,8 @@ impl Graph {
                 Step::Push(hashes) => match scope {
                     Scope::Control => {
                         let wanted: Set<RecordHash> = hashes.into_iter().collect();
-                        link.lane
-                            .control(control_items(cx, security, Some(&wanted)));
+                        let held = self.control.held(cx.crypto, security);
+                        link.lane.control(control_items(&held, Some(&wanted)));
                     }
                     Scope::Data => {
                         let store = &self.records.store;
@@ -312,7 +328,10 @@ impl Graph {
                     }
                 },
                 Step::PushAll { first } => match scope {
-                    Scope::Control => link.lane.control(control_items(cx, security, None)),
+                    Scope::Control => {
+                        let held = self.control.held(cx.crypto, security);
+                        link.lane.control(control_items(&held, None));
+                    }
                     Scope::Data => {
                         let now = self.records.clock.at(cx.now);
                         push_all(link, &self.records.store, now, first);
@@ -458,14 +477,12 @@ fn say(cx: &mut Context<'_>, link: &mut Link, scope: Scope, message: Message) {
 }
 
 /// The control items of those hashes, or all.
-fn control_items(
-    cx: &Context<'_>,
-    security: &mut dyn Security,
-    wanted: Option<&Set<RecordHash>>,
-) -> Vec<ControlItem> {
-    let held = control_held(cx.crypto, security).0.into_iter();
+fn control_items(held: &ControlHeld, wanted: Option<&Set<RecordHash>>) -> Vec<ControlItem> {
+    let held = held.0.iter();
     let chosen = held.filter(|(hash, _)| wanted.is_none_or(|wanted| wanted.contains(hash)));
-    chosen.filter_map(|(_, item)| Bytes::new(item)).collect()
+    chosen
+        .filter_map(|(_, item)| Bytes::new(item.clone()))
+        .collect()
 }
 
 /// Sends all records, those of some types first, each type with a word at its end.
