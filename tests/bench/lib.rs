@@ -24,6 +24,7 @@
 mod crypto;
 pub mod stage;
 mod store;
+mod sync;
 mod verify;
 #[cfg(target_arch = "wasm32")]
 pub mod web;
@@ -47,6 +48,10 @@ pub const BENCHMARKS: &[Benchmark] = &[
     Benchmark {
         name: "store",
         run: store::run,
+    },
+    Benchmark {
+        name: "sync",
+        run: sync::run,
     },
     Benchmark {
         name: "verify",

@@ -26,7 +26,6 @@ use crate::names::RecordHash;
 use crate::wire::sync::{Answer, Digest, First, Message};
 use answerer::Answerer;
 use asker::Asker;
-use snapshot::Sum;
 
 /// What is compared.
 pub trait Holdings {
@@ -111,23 +110,23 @@ impl Reconciler {
     /// What a handshake's first message says.
     #[must_use]
     pub fn digest(key: &Key, holdings: &dyn Holdings) -> Digest {
-        Sum::of(key, holdings).digest()
+        snapshot::digest(key, holdings)
     }
 
     /// What its second message says to that.
     #[must_use]
     pub fn answer(key: &Key, digest: &Digest, holdings: &dyn Holdings, first: &First) -> Answer {
-        let sum = Sum::of(key, holdings);
-        if sum.digest() == *digest {
+        let own = snapshot::digest(key, holdings);
+        if own == *digest {
             Answer::Same {}
-        } else if has_few(sum.count(), digest.count) {
+        } else if has_few(own.count, digest.count) {
             Answer::Everything {
                 first: first.clone(),
             }
         } else {
             Answer::Differs {
-                count: sum.count(),
-                sketch: sum.sketch(),
+                count: own.count,
+                sketch: snapshot::sketch(key, holdings),
             }
         }
     }
@@ -139,7 +138,7 @@ impl Reconciler {
         holdings: &dyn Holdings,
         out: &mut Vec<Step>,
     ) {
-        self.asker = Some(Asker::new(0, self.first_key, holdings));
+        self.asker = Some(Asker::new(0, self.first_key));
         self.receive(Message::Answer { round: 0, answer }, holdings, out);
     }
 
@@ -156,15 +155,13 @@ impl Reconciler {
         }
         self.round = self.round.wrapping_add(1);
         let round = self.round;
-        let mut asker = Asker::new(round, self.later_key, holdings);
-        let message = if asker.is_empty() && !self.asked_all {
+        let mut asker = Asker::new(round, self.later_key);
+        let digest = Self::digest(&self.later_key, holdings);
+        let message = if digest.count == 0 && !self.asked_all {
             self.asked_all = true;
             asker.send_all(&self.first)
         } else {
-            Message::Holds {
-                round,
-                digest: asker.digest(),
-            }
+            Message::Holds { round, digest }
         };
         self.asker = Some(asker);
         Some(message)
@@ -222,7 +219,7 @@ impl Reconciler {
                 round,
                 asker: false,
                 ..
-            } => self.for_asker(round, message, out),
+            } => self.for_asker(round, message, holdings, out),
             Message::Split { round, .. }
             | Message::Symbols { round, .. }
             | Message::Ids { round, .. }
@@ -243,22 +240,26 @@ impl Reconciler {
         let left = self.begun_left.checked_sub(1);
         self.begun_left = left.ok_or("it begins again and again")?;
         let mut answer = Self::answer(&self.later_key, digest, holdings, &self.first);
-        if let Answer::Everything { .. } = answer {
-            if self.asked_all {
-                let sum = Sum::of(&self.later_key, holdings);
-                answer = Answer::Differs {
-                    count: sum.count(),
-                    sketch: sum.sketch(),
-                };
-            }
-            self.asked_all = true;
+        if let Answer::Everything { .. } = answer
+            && core::mem::replace(&mut self.asked_all, true)
+        {
+            answer = Answer::Differs {
+                count: Self::digest(&self.later_key, holdings).count,
+                sketch: snapshot::sketch(&self.later_key, holdings),
+            };
         }
         self.answerer = Answerer::new(round, self.later_key, digest.count, &answer, holdings);
         out.push(Step::Say(Message::Answer { round, answer }));
         Ok(())
     }
 
-    fn for_asker(&mut self, round: u16, message: Message, out: &mut Vec<Step>) -> Checked {
+    fn for_asker(
+        &mut self,
+        round: u16,
+        message: Message,
+        holdings: &dyn Holdings,
+        out: &mut Vec<Step>,
+    ) -> Checked {
         // Of an older one, or of none.
         let Some(asker) = self.asker.as_mut().filter(|asker| asker.round() == round) else {
             return Ok(());
@@ -267,10 +268,12 @@ impl Reconciler {
             Message::Answer {
                 answer: Answer::Differs { count, .. },
                 ..
-            } if !self.asked_all && asker.waits_for_answer() && has_few(asker.count(), *count) => {
-                self.asked_all = true;
-                out.push(Step::Say(asker.send_all(&self.first)));
-                return Ok(());
+            } => {
+                let has_few = asker.look(*count, holdings);
+                if has_few && !core::mem::replace(&mut self.asked_all, true) {
+                    out.push(Step::Say(asker.send_all(&self.first)));
+                    return Ok(());
+                }
             }
             Message::Answer {
                 answer: Answer::Everything { .. },

@@ -55,12 +55,13 @@ impl Answerer {
             Answer::Differs { .. } => false,
             Answer::Everything { .. } => true,
         };
-        let mut snapshot = Snapshot::new(key, holdings);
+        let snapshot = if everything {
+            Snapshot::empty(key)
+        } else {
+            Snapshot::new(key, holdings)
+        };
         let mut budget = Budget::new(snapshot.len());
         budget.claimed(count);
-        if everything {
-            snapshot.clear();
-        }
         let open = (!everything).then_some((Part::ALL, Answered::Nothing));
         Some(Self {
             round,
@@ -177,14 +178,14 @@ impl Answerer {
             .ok_or("it splits no further")?;
         let mut answers = Vec::new();
         for (part, digest) in parts.iter().zip(digests) {
-            let own = self.snapshot.sum(*part);
-            answers.push(if own.digest() == *digest {
+            let own = self.snapshot.digest(*part);
+            answers.push(if own == *digest {
                 Answer::Same {}
             } else {
                 self.open.insert(*part, Answered::Nothing);
                 Answer::Differs {
-                    count: own.count(),
-                    sketch: own.sketch(),
+                    count: own.count,
+                    sketch: self.snapshot.sketch(*part),
                 }
             });
         }
@@ -197,11 +198,10 @@ impl Answerer {
     }
 
     fn symbols(&mut self, part: Part, more: &[Symbol], last: bool, out: &mut Vec<Step>) -> Checked {
-        let key = self.snapshot.key();
         let (mut row, mut symbols) = match self.open.remove(&part) {
             Some(Answered::Nothing) => {
                 let ids = self.snapshot.part(part).iter().map(|item| item.id);
-                (Row::new(&key, ids), Vec::new())
+                (Row::new(ids), Vec::new())
             }
             Some(Answered::Symbols { row, symbols }) => (row, symbols),
             Some(Answered::Ids { .. }) | None => return Err("symbols of what does not differ"),
@@ -220,7 +220,7 @@ impl Answerer {
             let ours = row.next(came);
             new.zip(&ours)
                 .for_each(|(theirs, ours)| subtract(theirs, ours));
-            if let Some(found) = peel(&key, &symbols).filter(|found| self.can_be(part, found)) {
+            if let Some(found) = peel(&symbols).filter(|found| self.can_be(part, found)) {
                 self.kept -= symbols.len();
                 self.found(part, &found, out);
                 return Ok(());

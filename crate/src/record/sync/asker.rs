@@ -6,10 +6,10 @@ use crate::record::sync::key::Key;
 use crate::record::sync::sketch::estimate;
 use crate::record::sync::snapshot::Snapshot;
 use crate::record::sync::symbols::{Row, burst, growth};
-use crate::record::sync::{Finished, Holdings, Step};
+use crate::record::sync::{Finished, Holdings, Step, has_few};
 use crate::sorted::Map;
 use crate::wire::codec::List;
-use crate::wire::sync::{Answer, Digest, First, Ids, Message, Part, SYMBOL_BYTES, ShortId, Sketch};
+use crate::wire::sync::{Answer, First, Ids, Message, Part, SYMBOL_BYTES, ShortId, Sketch};
 
 /// Bytes of an id.
 const ID: usize = size_of::<ShortId>();
@@ -54,12 +54,11 @@ enum Asked {
 }
 
 impl Asker {
-    pub(crate) fn new(round: u16, key: Key, holdings: &dyn Holdings) -> Self {
-        let snapshot = Snapshot::new(key, holdings);
+    pub(crate) fn new(round: u16, key: Key) -> Self {
         Self {
             round,
-            budget: Budget::new(snapshot.len()),
-            snapshot,
+            budget: Budget::new(0),
+            snapshot: Snapshot::empty(key),
             stage: Stage::Holds,
             later: Vec::new(),
             open: Map::new(),
@@ -72,24 +71,20 @@ impl Asker {
         self.round
     }
 
-    pub(crate) fn count(&self) -> u32 {
-        self.snapshot.len() as u32
-    }
-
-    pub(crate) fn waits_for_answer(&self) -> bool {
-        self.stage == Stage::Holds
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.snapshot.len() == 0
-    }
-
     pub(crate) fn differences(&self) -> u32 {
         self.differences
     }
 
-    pub(crate) fn digest(&self) -> Digest {
-        self.snapshot.sum(Part::ALL).digest()
+    /// There are differences, and the other end has `count` items: looks at what this end has. Until
+    /// then nothing of it needs be kept. Whether this end has next to nothing.
+    pub(crate) fn look(&mut self, count: u32, holdings: &dyn Holdings) -> bool {
+        if self.stage != Stage::Holds {
+            return false;
+        }
+        self.snapshot = Snapshot::new(self.snapshot.key(), holdings);
+        self.budget = Budget::new(self.snapshot.len());
+        self.budget.claimed(count);
+        has_few(self.snapshot.len() as u32, count)
     }
 
     /// Asks for everything instead.
@@ -182,7 +177,6 @@ impl Asker {
             Answer::Same {} => Ok(Some(self.finished(true))),
             Answer::Differs { count, sketch } => {
                 self.stage = Stage::Parts;
-                self.budget.claimed(count);
                 self.differences = self.differ(Part::ALL, count, &sketch);
                 Ok(None)
             }
@@ -196,8 +190,8 @@ impl Asker {
 
     /// A part differs: about how much.
     fn differ(&mut self, part: Part, count: u32, sketch: &Sketch) -> u32 {
-        let own = self.snapshot.sum(part);
-        let differences = estimate((own.count(), &own.sketch()), (count, sketch));
+        let own = self.snapshot.part(part).len() as u32;
+        let differences = estimate((own, &self.snapshot.sketch(part)), (count, sketch));
         self.later.push((part, differences));
         differences
     }
@@ -233,7 +227,7 @@ impl Asker {
                 self.say_split(part, out);
             } else {
                 let ids = self.snapshot.part(part).iter().map(|item| item.id);
-                let mut row = Row::new(&self.snapshot.key(), ids);
+                let mut row = Row::new(ids);
                 self.say_symbols(part, &mut row, symbols, out);
                 self.open.insert(part, Asked::Symbols { row, limit });
             }
@@ -274,7 +268,7 @@ impl Asker {
         let Some(parts) = part.split() else {
             return self.say_ids(part, out);
         };
-        let digests = parts.map(|part| self.snapshot.sum(part).digest());
+        let digests = parts.map(|part| self.snapshot.digest(part));
         out.push(Step::Say(Message::Split {
             round: self.round,
             part,

@@ -1,6 +1,6 @@
 //! Ids and sums of hashes that nobody can predict who does not know the key of the link.
 
-use siphasher::sip128::{Hash128, SipHasher13};
+use siphasher::sip128::SipHasher13;
 
 use crate::names::RecordHash;
 
@@ -24,20 +24,11 @@ impl Key {
         Self(bytes)
     }
 
-    fn hash(&self, bytes: &[u8]) -> Hash128 {
-        SipHasher13::new_with_key(&self.0).hash(bytes)
-    }
-
     pub(crate) fn mark(&self, hash: &RecordHash) -> Mark {
-        let whole = self.hash(&hash.0);
+        let whole = SipHasher13::new_with_key(&self.0).hash(&hash.0);
         Mark {
             id: whole.h1,
             whole: whole.as_u128(),
         }
-    }
-
-    /// What checks an id, and decides into which symbols it goes.
-    pub(crate) fn check(&self, id: u64) -> u64 {
-        self.hash(&id.to_le_bytes()).h1
     }
 }

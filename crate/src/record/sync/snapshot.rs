@@ -19,28 +19,20 @@ pub(crate) struct Snapshot {
     items: Vec<Item>,
 }
 
-/// Adds up what digests and sketches are made of.
+/// Adds up digests.
 #[derive(Default)]
-pub(crate) struct Sum {
+struct Sum {
     count: u32,
     fingerprint: u128,
-    counts: Counts,
 }
 
 impl Sum {
-    pub(crate) fn of(key: &Key, holdings: &dyn Holdings) -> Self {
-        let mut sum = Self::default();
-        holdings.each(&mut |hash| sum.add(key.mark(hash)));
-        sum
-    }
-
     fn add(&mut self, mark: Mark) {
         self.count = self.count.wrapping_add(1);
         self.fingerprint = self.fingerprint.wrapping_add(mark.whole);
-        self.counts.add(mark.id);
     }
 
-    pub(crate) fn digest(&self) -> Digest {
+    fn digest(&self) -> Digest {
         let mut fingerprint = [0; 14];
         for (to, from) in fingerprint.iter_mut().zip(self.fingerprint.to_le_bytes()) {
             *to = from;
@@ -50,17 +42,31 @@ impl Sum {
             fingerprint,
         }
     }
+}
 
-    pub(crate) fn count(&self) -> u32 {
-        self.count
-    }
+/// The digest of everything.
+pub(crate) fn digest(key: &Key, holdings: &dyn Holdings) -> Digest {
+    let mut sum = Sum::default();
+    holdings.each(&mut |hash| sum.add(key.mark(hash)));
+    sum.digest()
+}
 
-    pub(crate) fn sketch(&self) -> Sketch {
-        self.counts.sketch()
-    }
+/// The sketch of everything.
+pub(crate) fn sketch(key: &Key, holdings: &dyn Holdings) -> Sketch {
+    let mut counts = Counts::default();
+    holdings.each(&mut |hash| counts.add(key.mark(hash).id));
+    counts.sketch()
 }
 
 impl Snapshot {
+    /// Nothing yet.
+    pub(crate) fn empty(key: Key) -> Self {
+        Self {
+            key,
+            items: Vec::new(),
+        }
+    }
+
     pub(crate) fn new(key: Key, holdings: &dyn Holdings) -> Self {
         let mut items = Vec::new();
         holdings.each(&mut |hash| {
@@ -98,11 +104,19 @@ impl Snapshot {
         self.items.get(at)
     }
 
-    pub(crate) fn sum(&self, part: Part) -> Sum {
+    pub(crate) fn digest(&self, part: Part) -> Digest {
         let mut sum = Sum::default();
         for item in self.part(part) {
             sum.add(self.key.mark(&item.hash));
         }
-        sum
+        sum.digest()
+    }
+
+    pub(crate) fn sketch(&self, part: Part) -> Sketch {
+        let mut counts = Counts::default();
+        for item in self.part(part) {
+            counts.add(item.id);
+        }
+        counts.sketch()
     }
 }

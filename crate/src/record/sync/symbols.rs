@@ -4,7 +4,6 @@
 //! The row is that of Yang, Gilad and Alizadeh (SIGCOMM 2024): symbol i has an item in it with
 //! probability 1 / (1 + i / 2), so the first has all, and each item is in few.
 
-use crate::record::sync::key::Key;
 use crate::wire::sync::Symbol;
 
 /// Where an item's next symbol is.
@@ -17,8 +16,8 @@ struct Walk {
 }
 
 impl Walk {
-    fn new(key: &Key, id: u64) -> Self {
-        let check = key.check(id);
+    fn new(id: u64) -> Self {
+        let check = check(id);
         Self {
             id,
             check: (check >> 48) as u16,
@@ -59,6 +58,16 @@ impl Walk {
     }
 }
 
+/// What checks an id, and decides into which symbols it goes. Ids are keyed, so they are as good as
+/// random already to those who are not at either end: each bit need only depend on all of them.
+fn check(id: u64) -> u64 {
+    let odd: [u64; 2] = [0x9fb2_1c65_1e98_df25, 0xd6e8_feb8_6659_fd93];
+    let mixed = odd
+        .iter()
+        .fold(id, |id, odd| (id ^ id >> 32).wrapping_mul(*odd));
+    mixed ^ mixed >> 32
+}
+
 /// The row of a set, as far as it was needed.
 pub(crate) struct Row {
     walks: Vec<Walk>,
@@ -67,9 +76,9 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    pub(crate) fn new(key: &Key, ids: impl Iterator<Item = u64>) -> Self {
+    pub(crate) fn new(ids: impl Iterator<Item = u64>) -> Self {
         Self {
-            walks: ids.map(|id| Walk::new(key, id)).collect(),
+            walks: ids.map(|id| Walk::new(id)).collect(),
             len: 0,
         }
     }
@@ -112,13 +121,13 @@ pub(crate) struct Difference {
 
 /// Takes items out of the differences of symbols for as long as one is alone in a symbol; nothing if
 /// something is left.
-pub(crate) fn peel(key: &Key, symbols: &[Symbol]) -> Option<Difference> {
+pub(crate) fn peel(symbols: &[Symbol]) -> Option<Difference> {
     let mut symbols = symbols.to_vec();
     let mut open: Vec<usize> = (0..symbols.len()).rev().collect();
     let mut found = Difference::default();
     while let Some(at) = open.pop() {
         let symbol = symbols.get(at).copied().unwrap_or_default();
-        let Some(mut walk) = alone(key, &symbol, at) else {
+        let Some(mut walk) = alone(&symbol, at) else {
             continue;
         };
         // Each item empties a symbol, but in a liar's.
@@ -147,11 +156,11 @@ pub(crate) fn peel(key: &Key, symbols: &[Symbol]) -> Option<Difference> {
 }
 
 /// The item that is alone in the symbol at a place, if one is: its check fits, and it belongs there.
-fn alone(key: &Key, symbol: &Symbol, at: usize) -> Option<Walk> {
+fn alone(symbol: &Symbol, at: usize) -> Option<Walk> {
     if symbol.count != 1 && symbol.count != u8::MAX {
         return None;
     }
-    let walk = Walk::new(key, symbol.ids);
+    let walk = Walk::new(symbol.ids);
     (walk.check == symbol.checks && walk.goes_to(at)).then_some(walk)
 }
 
