@@ -78,7 +78,7 @@ pub(crate) struct Row {
 impl Row {
     pub(crate) fn new(ids: impl Iterator<Item = u64>) -> Self {
         Self {
-            walks: ids.map(|id| Walk::new(id)).collect(),
+            walks: ids.map(Walk::new).collect(),
             len: 0,
         }
     }
