@@ -142,6 +142,21 @@ export class PeerGroup extends Handle<GroupEvents> {
     return answer;
   }
 
+  /** Now, as the group counts it. 'group-not-ready' before the first synchronisation. */
+  peerTime(): Date {
+    return new Date(Date.now() + this.#peerTimeOffset());
+  }
+
+  /** By this machine's clock, as it stands to peer time now. PeerGroupPeerTimeToUniversalTime. */
+  toUniversalTime(peerTime: Date): Date {
+    return new Date(checkedDate('toUniversalTime', peerTime) - this.#peerTimeOffset());
+  }
+
+  /** By the group's clock. PeerGroupUniversalTimeToPeerTime. */
+  toPeerTime(universalTime: Date): Date {
+    return new Date(checkedDate('toPeerTime', universalTime) + this.#peerTimeOffset());
+  }
+
   /** The records and what they rest on, to be kept elsewhere. PeerGroupExportDatabase. */
   async exportDatabase(): Promise<Uint8Array> {
     const { answer } = this.request((engine, handle) => engine.exportDatabase(handle), bytesOf);
@@ -158,6 +173,10 @@ export class PeerGroup extends Handle<GroupEvents> {
       () => undefined,
     );
     await answer;
+  }
+
+  #peerTimeOffset(): number {
+    return this.look((engine, handle) => engine.peerTimeOffset(handle));
   }
 
   /** @internal */
@@ -193,4 +212,10 @@ async function remove(host: EngineHost, id: string, storage: StorageOptions): Pr
     () => undefined,
   );
   await answer;
+}
+
+function checkedDate(call: string, date: unknown): number {
+  const ms = date instanceof Date ? date.getTime() : Number.NaN;
+  if (Number.isNaN(ms)) throw invalidArgument(`${call}: a valid Date is needed`);
+  return ms;
 }

@@ -73,8 +73,14 @@ export interface Owner extends Pick<EventTarget, 'addEventListener' | 'removeEve
   ): { readonly answer: Promise<T> };
 }
 
+/** Changes that the engine has at once; of all calls it takes some thousands. */
+const AT_ONCE = 1024;
+
 export class LocalRecords implements Records {
   readonly #owner: Owner;
+  #changing = 0;
+  /** Changes that wait until an earlier one is done, in order. */
+  readonly #waiting: (() => void)[] = [];
 
   constructor(owner: Owner) {
     this.#owner = owner;
@@ -87,8 +93,10 @@ export class LocalRecords implements Records {
     const { data = new Uint8Array(), attributes = {}, autoRefresh = false } = given;
     const rows = attributeRows(attributes);
     const [expires, life] = expiryOf(given.expires);
-    return this.ask(
-      (engine, handle) => engine.addRecord(handle, type, data, rows, expires, life, autoRefresh),
+    return this.#change(
+      data,
+      (engine, handle, bytes = data) =>
+        engine.addRecord(handle, type, bytes, rows, expires, life, autoRefresh),
       (answer) => textOf(answer) as RecordId,
     );
   }
@@ -99,14 +107,20 @@ export class LocalRecords implements Records {
     const { data, attributes, expires, ifVersion } = checked(call, 'update', change);
     const rows = attributes && attributeRows(attributes);
     const [at, life] = expiryOf(expires);
-    await this.ask((engine, handle) =>
-      engine.updateRecord(handle, of, data, rows, at, life, ifVersion),
+    await this.#change(
+      data,
+      (engine, handle, bytes) => engine.updateRecord(handle, of, bytes, rows, at, life, ifVersion),
+      () => undefined,
     );
   }
 
   async delete(id: RecordId): Promise<void> {
     const of = checkedText('records.delete', 'id', id);
-    await this.ask((engine, handle) => engine.deleteRecord(handle, of, false));
+    await this.#change(
+      undefined,
+      (engine, handle) => engine.deleteRecord(handle, of, false),
+      () => undefined,
+    );
   }
 
   async get(id: RecordId): Promise<PeerRecord> {
@@ -161,6 +175,27 @@ export class LocalRecords implements Records {
     take: (answer: Answer) => unknown = () => undefined,
   ): Promise<unknown> {
     return this.#owner.request(command, take).answer;
+  }
+
+  /** However many changes the app makes at once, the engine gets them as it can take them. What waits
+   *  is as it was when the app called. */
+  async #change<T>(
+    data: Uint8Array | undefined,
+    command: (engine: Engine, handle: number, data: Uint8Array | undefined) => number,
+    take: (answer: Answer) => T,
+  ): Promise<T> {
+    this.#changing += 1;
+    let bytes = data;
+    if (this.#changing > AT_ONCE) {
+      bytes = data?.slice();
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    try {
+      return await this.ask((engine, handle) => command(engine, handle, bytes), take);
+    } finally {
+      this.#changing -= 1;
+      this.#waiting.shift()?.();
+    }
   }
 
   #get(id: string, answered?: () => void): Promise<PeerRecord> {

@@ -310,8 +310,14 @@ holds<
 not<Fits<'deleteLocal', keyof PeerGroup['records']>>();
 holds<
   Same<
-    Pick<PeerGroup, 'exportDatabase' | 'importDatabase'>,
+    Pick<
+      PeerGroup,
+      'exportDatabase' | 'importDatabase' | 'peerTime' | 'toUniversalTime' | 'toPeerTime'
+    >,
     {
+      peerTime: () => Date;
+      toUniversalTime: (peerTime: Date) => Date;
+      toPeerTime: (universalTime: Date) => Date;
       exportDatabase: () => Promise<Uint8Array>;
       importDatabase: (data: Uint8Array) => Promise<void>;
     }

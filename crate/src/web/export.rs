@@ -392,6 +392,15 @@ impl Engine {
         Ok(address.map_err(thrown)?.as_ref().map(text::node_address))
     }
 
+    /// Milliseconds by which peer time is ahead of this machine's clock.
+    #[wasm_bindgen(js_name = peerTimeOffset)]
+    pub fn peer_time_offset(&self, handle: f64) -> Result<f64, JsValue> {
+        let offset = self
+            .core
+            .look(|engine| engine.peer_time_offset(HandleId(handle as u64)));
+        Ok(offset.map_err(thrown)? as f64)
+    }
+
     /// A handle's connections, of one kind or of both.
     #[wasm_bindgen(unchecked_return_type = "ConnectionInfo[]")]
     pub fn connections(

@@ -1,0 +1,136 @@
+// A browser is killed while it adds records: what it had promised is there when it comes back.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { launch } from './browsers.mjs';
+import { ownNetwork } from './network.mjs';
+import { Page } from './page.mjs';
+import { Stage } from './stage.mjs';
+
+await ownNetwork(import.meta.url);
+
+/** Firefox takes some ten seconds to come back after each. */
+const ROUNDS = { chromium: 20, firefox: 6 };
+const ADDS = 1000;
+const AT_ONCE = 16;
+
+for (const [kind, rounds] of Object.entries(ROUNDS)) {
+  describe(`${kind} is killed`, { timeout: 400_000 }, () => {
+    let stage;
+    let folder;
+    before(async () => {
+      stage = await Stage.set();
+      folder = mkdtempSync(join(tmpdir(), 'peer-group-killed-'));
+    });
+    after(async () => {
+      await stage?.clear();
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    });
+
+    test(`in the middle of ${ADDS} adds, ${rounds} times`, { timeout: 380_000 }, async (t) => {
+      let last;
+      const kept = [];
+      for (let round = 0; round <= rounds; round += 1) {
+        const browser = await launch(kind, { folder });
+        try {
+          const page = await Page.open(browser, stage.origin);
+          if (last) kept.push(await verify(page, last));
+          // Another one each time, from the first adds to the last.
+          if (round < rounds) last = await addUntil(page, 25 + Math.floor((round * 940) / rounds));
+        } finally {
+          await kill(browser, folder);
+        }
+      }
+      t.diagnostic(`of ${ADDS}: resolved/stored ${kept.join(', ')}`);
+    });
+  });
+}
+
+/** Adds in a new group until so many promises have resolved, as told by the page. */
+async function addUntil(page, count) {
+  const told = [];
+  let enough;
+  const isEnough = new Promise((resolve) => {
+    enough = resolve;
+  });
+  await page.raw.exposeFunction('tell', (id, number) => {
+    told.push([id, number]);
+    if (told.length === count) enough();
+  });
+  const { groupId } = await page.call('create', 'killed', { friendlyName: 'Killed' });
+  await page.run(
+    (all, atOnce) => {
+      const { records } = globalThis.lab.subject('killed').group;
+      let next = 0;
+      const work = async () => {
+        let told;
+        while (next < all) {
+          next += 1;
+          const number = next;
+          const data = new TextEncoder().encode(`record ${number}`.padEnd(300, '.'));
+          const id = await records.add({ type: 'killed', data, expires: 86_400_000 });
+          // It is never further ahead than one record that the test has not heard of.
+          await told;
+          told = globalThis.tell(id, number);
+        }
+      };
+      globalThis.working = Array.from({ length: atOnce }, work);
+    },
+    ADDS,
+    AT_ONCE,
+  );
+  await isEnough;
+  return { groupId, told };
+}
+
+/** Every record of which the page told is there, whole; and the store takes more. */
+async function verify(page, { groupId, told }) {
+  await page.call('open', 'killed', groupId);
+  const stored = await page.run(async () => {
+    const { records } = globalThis.lab.subject('killed').group;
+    const all = await records.list();
+    const entry = ({ id, data, version, type }) => [
+      id,
+      { text: new TextDecoder().decode(data), version, type },
+    ];
+    return Object.fromEntries(all.map(entry));
+  });
+  for (const [id, number] of told) {
+    const text = `record ${number}`.padEnd(300, '.');
+    assert.deepEqual(stored[id], { text, version: 1, type: 'killed' }, `record ${number}`);
+  }
+  // What was stored without its promise having told is whole, too.
+  const numbers = Object.values(stored).map(({ text }) =>
+    Number(/^record (\d+)\.+$/.exec(text)[1]),
+  );
+  assert.equal(new Set(numbers).size, numbers.length, 'none is there twice');
+  assert.ok(
+    numbers.length <= Math.min(ADDS, told.length + 2 * AT_ONCE),
+    `${numbers.length} stored`,
+  );
+  const isMore = await page.run(async () => {
+    const { group } = globalThis.lab.subject('killed');
+    const id = await group.records.add({ type: 'more', expires: 86_400_000 });
+    const found = await group.records.list({ type: 'more' });
+    await group.close();
+    return found.length === 1 && found[0].id === id;
+  });
+  assert.ok(isMore, 'another record is added');
+  return `${told.length}/${numbers.length}`;
+}
+
+/** All processes of the browser at once, none of which can do anything about it. */
+async function kill(browser, folder) {
+  const child = browser.process();
+  const exited = once(child, 'exit');
+  process.kill(-child.pid, 'SIGKILL');
+  await exited;
+  // The next launch may not meet the last one's launcher, which puts preferences back in place.
+  const isTidying = () => readdirSync(folder).some((name) => name.endsWith('.puppeteer'));
+  while (isTidying()) await pause(10);
+}
