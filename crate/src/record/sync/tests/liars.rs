@@ -137,6 +137,44 @@ fn symbols_of_many_parts_that_are_never_ended_do_not_fill_the_memory() {
 }
 
 #[test]
+fn an_asker_that_splits_all_there_is_to_split_is_left() {
+    const CLAIMED: u32 = 500;
+    let (round, last) = (1, true);
+    let mut end = honest();
+    end.take(Message::Holds {
+        round,
+        digest: digest(CLAIMED),
+    });
+    let (mut bytes, mut splits) = (0, 0);
+    let mut open = vec![Part::ALL];
+    while let Some(part) = open.pop() {
+        end.take(match part.split() {
+            Some(parts) => {
+                open.extend(parts);
+                splits += 1;
+                Message::Split {
+                    round,
+                    part,
+                    digests: List::first(vec![digest(40); 16]),
+                }
+            }
+            None => Message::Ids {
+                round,
+                part,
+                ids: Ids::default(),
+                last,
+            },
+        });
+        let said = end.said();
+        bytes += said.iter().map(|said| said.to_bytes().len()).sum::<usize>();
+    }
+    assert_eq!(splits, 1 + 16 + 256 + 4096);
+    assert!(bytes <= bound(CLAIMED), "{bytes} bytes");
+    assert_eq!(end.faults, Vec::<&str>::new());
+    assert!(end.reconciler.answerer.is_none() && !end.finished[0].complete);
+}
+
+#[test]
 fn somebody_to_whom_nothing_is_enough_gets_every_item_once_at_most() {
     for claimed in [0, 50, 5000, u32::MAX] {
         let mut random = Random::new([4; 32]);
