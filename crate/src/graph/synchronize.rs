@@ -341,7 +341,7 @@ impl Graph {
                     if finished.complete {
                         self.came(cx, id, scope);
                     }
-                    if finished.asker && finished.again {
+                    if finished.again {
                         self.compare(cx, security, id, scope);
                     }
                 }
