@@ -24,7 +24,10 @@ for (const kind of BROWSERS) {
     test('time, and bytes over payload', { timeout: 280_000 }, async (t) => {
       const a = await counting(stage, kind, `${kind} 1`);
       const b = await counting(stage, kind, `${kind} 2`);
-      await a.call('create', 'g', { friendlyName: 'Many', rendezvous: stage.origin });
+      const { groupId } = await a.call('create', 'g', {
+        friendlyName: 'Many',
+        rendezvous: stage.origin,
+      });
       await a.call('connect', 'g');
       const addMs = await a.run(fill, 'g', MANY, PAYLOAD_BYTES);
       t.diagnostic(`${MANY} records of ${PAYLOAD_BYTES} bytes added in ${addMs} ms`);
@@ -56,6 +59,14 @@ for (const kind of BROWSERS) {
       assert.ok(after_.messages > before.messages, 'the messages were counted');
       const all = ratio('messages') + ratio('sockets');
       assert.ok(all < TARGET_RATIO, `${all.toFixed(3)} of ${TARGET_RATIO}`);
+
+      await b.reload();
+      const again = await b.run(openAgain, groupId);
+      assert.equal(again.count, MANY);
+      t.diagnostic(
+        `opened again in ${again.opened.toFixed(0)} ms, listed in ${again.listed.toFixed(0)} ms; ` +
+          `the page stood still for ${again.still.toFixed(0)} ms at most`,
+      );
       await Promise.all([a.isQuiet(), b.isQuiet()]);
     });
   });
@@ -104,4 +115,26 @@ async function fill(name, count, size) {
   };
   await Promise.all(Array.from({ length: count }, add));
   return Math.round(performance.now() - begun);
+}
+
+/** Runs in the page: opens the group from storage, and watches whether the page still moves. */
+async function openAgain(groupId) {
+  const { init, PeerGroup } = globalThis.lab.api;
+  await init();
+  let [last, still] = [performance.now(), 0];
+  const beat = () => {
+    const now = performance.now();
+    still = Math.max(still, now - last);
+    last = now;
+  };
+  const pulse = setInterval(beat, 1);
+  const begun = performance.now();
+  const group = await PeerGroup.open(groupId);
+  beat();
+  const opened = performance.now() - begun;
+  const { length: count } = await group.records.list();
+  const listed = performance.now() - begun - opened;
+  beat();
+  clearInterval(pulse);
+  return { opened, listed, count, still };
 }

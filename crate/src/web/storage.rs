@@ -29,6 +29,11 @@ extern "C" {
         mode: &str,
         options: &Object,
     ) -> Result<IdbTransaction, JsValue>;
+
+    /// An IDBTransaction: web-sys calls this deprecated, which it is not.
+    type Transaction;
+    #[wasm_bindgen(method, catch)]
+    fn commit(this: &Transaction) -> Result<(), JsValue>;
 }
 
 /// The object store inside each database.
@@ -262,6 +267,9 @@ async fn write(transaction: &IdbTransaction, changes: Changes) -> Result<(), JsV
         let _ = transaction.abort();
         return Err(error);
     }
+    // A page that goes away takes along what it has not committed. Where there is no such call, the
+    // browser commits when it finds nothing more to do.
+    let _ = transaction.unchecked_ref::<Transaction>().commit();
     let done = Deferred::new();
     transaction.set_oncomplete(Some(&done.resolve));
     transaction.set_onabort(Some(&done.reject));
