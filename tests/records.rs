@@ -10,7 +10,7 @@ use peer_group::crypto::FAKE;
 use peer_group::engine::command::{
     Command, Compare, Expiry, NewGroup, NewInvitation, NewRecord, RecordUpdate, Search,
 };
-use peer_group::engine::event::{Answer, RecordInfo};
+use peer_group::engine::event::{Answer, Event, RecordInfo};
 use peer_group::error::{Code, Error};
 use peer_group::limits;
 use peer_group::names::{HandleId, RecordId};
@@ -334,6 +334,42 @@ fn before_the_first_synchronisation_records_are_not_ready() {
     let search = Search::And(Vec::new());
     let bad = world.ask(1, Command::SearchRecords { handle, search });
     assert_eq!(code(bad), Code::InvalidSearch);
+}
+
+#[test]
+fn what_the_first_synchronisation_tells_of_is_read_at_once() {
+    let mut world = world(2);
+    let invitation = world.group_of(1);
+    let large = NewRecord {
+        data: vec![7; 500_000],
+        ..record("file")
+    };
+    for record in [record("task"), large] {
+        add(&mut world, 0, record);
+    }
+    assert!(world.join(1, &invitation).is_ok());
+    world.trust(1);
+    let handle = world.machines[1].app.handle();
+    let connect = Command::Connect {
+        handle,
+        timeout_ms: 30_000,
+        addresses: Vec::new(),
+    };
+    world.command(1, connect).unwrap();
+    let told = |world: &World| {
+        let mut heard = world.machines[1].heard.iter();
+        heard.find_map(|(_, event)| match event {
+            Event::RecordChanged { id, .. } => Some(*id),
+            _ => None,
+        })
+    };
+    assert!(world.run_until(30_000, |world| told(world).is_some()));
+    let record = record("late");
+    let add = world.ask(1, Command::AddRecord { handle, record });
+    assert_eq!(code(add), Code::GroupNotReady, "more is on the way");
+    let id = told(&world).unwrap();
+    assert_eq!(get(&mut world, 1, id).unwrap().id, id);
+    world.require_sound();
 }
 
 #[test]

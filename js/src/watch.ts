@@ -2,6 +2,7 @@
 
 import { Backlog } from './backlog.js';
 import { PeerError } from './errors.js';
+import type { PeerErrorCode } from './generated/errors.js';
 import type { PeerId, PeerRecord, RecordId } from './generated/peer_group.js';
 
 /** What 'record-changed' says. Ids only: fetch the record. It may have changed again since. */
@@ -111,6 +112,9 @@ async function tell(
   return { change: 'updated', id, record };
 }
 
+/** It went meanwhile, or did during the first synchronisation. */
+const GONE: readonly PeerErrorCode[] = ['record-not-found', 'group-not-ready', 'graph-not-ready'];
+
 async function read(
   source: Source,
   id: RecordId,
@@ -119,7 +123,7 @@ async function read(
   try {
     return await source.get(id, answered);
   } catch (error) {
-    const isGone = error instanceof PeerError && error.code === 'record-not-found';
+    const isGone = error instanceof PeerError && GONE.includes(error.code);
     if (isGone || !source.isOpen()) return undefined;
     throw error;
   }

@@ -67,8 +67,10 @@ impl Engine {
         id: RecordId,
     ) -> Result<RequestId, Error> {
         self.on_node(now, handle, false, |node, _, _| {
-            node.ready()?;
-            let record = node.graph.get_record(id)?;
+            // What is here may be read, so that whoever hears of a record can fetch it; of what is
+            // not here nothing is known before the first synchronisation.
+            let found = node.graph.get_record(id);
+            let record = found.or_else(|error| node.ready().and(Err(error)))?;
             Ok(Some(Answer::Record(Box::new(record))))
         })
     }
