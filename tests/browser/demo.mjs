@@ -122,6 +122,41 @@ export class Person {
     assert.fail(`"${text}" is not in ${full}: ${there}; the page says: ${await this.#said()}`);
   }
 
+  /** Waits until no such element holds the text. */
+  async lacks(selector, text, within = WITHIN_MS) {
+    const full = `${this.#scope} ${selector}`;
+    const isGone = await until(
+      this.#page,
+      within,
+      (where, what) =>
+        ![...document.querySelectorAll(where)].some(
+          (element) => element.checkVisibility() && element.textContent.includes(what),
+        ),
+      full,
+      text,
+    );
+    assert.ok(
+      isGone,
+      `"${text}" is still in ${full}: ${JSON.stringify(await this.texts(selector))}`,
+    );
+  }
+
+  /** Waits until the words that are shown are these, in this order. */
+  async talk(...wanted) {
+    const full = `${this.#scope} .panel:not([hidden]) .words`;
+    const isThere = await until(
+      this.#page,
+      WITHIN_MS,
+      (where, all) =>
+        JSON.stringify([...document.querySelectorAll(where)].map((e) => e.textContent)) === all,
+      full,
+      JSON.stringify(wanted),
+    );
+    if (isThere) return;
+    const shown = JSON.stringify(await this.texts('.panel:not([hidden]) .words'));
+    assert.fail(`not ${JSON.stringify(wanted)} but ${shown}; the page says: ${await this.#said()}`);
+  }
+
   /** What a person would read now. */
   #said() {
     return this.#page.evaluate(() => document.body.innerText.replace(/\s+/g, ' '));
@@ -165,6 +200,41 @@ export class Person {
     const link = await field.evaluate(({ value }) => value);
     await this.#page.keyboard.press('Escape');
     return link;
+  }
+
+  /** Says what is too long to be typed. */
+  async paste(text) {
+    await this.click('.composer textarea');
+    await this.#page.keyboard.sendCharacter(text);
+    await this.#page.keyboard.press('Enter');
+  }
+
+  /** Begins a topic. */
+  async topic(title) {
+    await this.click('.new-topic');
+    await this.fill('topic', title);
+    await this.#page.keyboard.press('Enter');
+    await this.reads('[role="tab"][aria-selected="true"]', title);
+  }
+
+  /** Shows a conversation by the label of its tab. */
+  async show(label) {
+    await this.reads('[role="tab"]', label);
+    const tabs = await this.texts('[role="tab"] bdi');
+    await this.click(`[role="tab"]:nth-child(${tabs.indexOf(label) + 1})`);
+    await this.reads('[role="tab"][aria-selected="true"]', label);
+  }
+
+  /** Presses a button of a line of one's own. */
+  async press(words, button) {
+    const lines = await this.#page.$$(`${this.#scope} .panel:not([hidden]) .line.mine`);
+    for (const line of lines) {
+      if (!(await line.evaluate((e, text) => e.textContent.includes(text), words))) continue;
+      await line.hover();
+      await (await line.$(`[aria-label="${button}"]`)).click();
+      return;
+    }
+    assert.fail(`no line of one's own says "${words}"`);
   }
 
   async say(text) {

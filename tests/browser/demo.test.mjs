@@ -288,7 +288,7 @@ describe('the chat', { timeout: 400_000 }, () => {
     await tabTo('[data-person="guest-1"] [role="tab"]', { back: true });
     await keyboard.press('ArrowLeft');
     const chosen = () => bo.texts('[role="tab"][aria-selected="true"] bdi');
-    assert.deepEqual(await chosen(), ['Everyone']);
+    assert.deepEqual(await chosen(), ['General']);
     await shoot(window, '10-keyboard');
     await window.isCalm();
     window.isQuiet();

@@ -9,9 +9,10 @@ import {
   PeerGroup,
   type PeerId,
 } from 'peer-group';
-import { Conversation, type Line } from './conversation.js';
+import type { Line } from './conversation.js';
+import { History, type Topic } from './history.js';
 import { linkWith } from './link.js';
-import { type KnownGroup, lines, type Person, remember, saveLines, storageOf } from './memory.js';
+import { type KnownGroup, type Person, remember, storageOf } from './memory.js';
 import { HELLO, hello, readHello, readText, TEXT } from './messages.js';
 import { shortName } from './names.js';
 import { Whisper } from './whisper.js';
@@ -33,7 +34,11 @@ const LOOK_AGAIN_MS = 2000;
 const ATTEMPT_MS = 15_000;
 const NEXT_ATTEMPT_MS = 3000;
 /** What may pass without anybody doing anything about it. */
-const MAY_PASS: readonly Words['code'][] = ['no-members-found', 'service-not-available'];
+const MAY_PASS: readonly Words['code'][] = [
+  'no-members-found',
+  'no-member-connections',
+  'service-not-available',
+];
 
 /** How many may come in with one link. */
 export const LINK_USES = 20;
@@ -44,7 +49,7 @@ export class Chat {
   readonly person: Person;
   /** What the person came in with; undefined where the group is its own. */
   readonly invitation: string | undefined;
-  readonly everyone = new Conversation();
+  readonly history: History;
   readonly whispers = new Map<PeerId, Whisper>();
   /** Why the group is not online, in words. */
   trouble: Words | undefined;
@@ -96,8 +101,9 @@ export class Chat {
     this.name = known.name;
     this.invitation = known.invitation;
     this.group = group;
-    this.#restore();
     const { signal } = this.#closing;
+    const of = { nameOf: (peerId: PeerId) => this.nameOf(peerId), changed: () => this.#announce() };
+    this.history = new History(group, of, signal);
     group.on('status-changed', () => this.#announce(), { signal });
     group.on('closed', ({ detail }) => this.#onClosed(detail), { signal });
     group.on('neighbor-connection', ({ detail }) => this.#onNeighbor(detail), { signal });
@@ -120,6 +126,7 @@ export class Chat {
       this.#announce();
       await connecting;
       this.trouble = undefined;
+      this.history.ready();
     } catch (error) {
       if (this.closed) return;
       this.trouble = explain(error);
@@ -159,23 +166,22 @@ export class Chat {
     return linkWith(invitation);
   }
 
-  /** Says it to every neighbor, each over its own connection. */
-  async say(text: string): Promise<void> {
-    const line = this.#mine(this.everyone, text);
-    const sent = this.group
-      .connections('neighbor')
-      .map(({ id }) => this.group.send(id, TEXT, text));
-    this.#keep();
-    const results = await Promise.allSettled(sent);
-    const reached = results.filter(({ status }) => status === 'fulfilled').length;
-    line.delivery = { state: 'done', reached, missed: results.length - reached };
-    this.#announce();
+  /** Says it to everyone, those who come later included; false: it could not be kept. */
+  say(topic: Topic, text: string): Promise<boolean> {
+    return this.history.say(topic, this.person.name, text);
   }
 
   async whisper(to: Whisper, text: string): Promise<void> {
-    const line = this.#mine(to, text);
-    const reached = (await to.send(text)) ? 1 : 0;
-    line.delivery = { state: 'done', reached, missed: 1 - reached };
+    const line: Line = to.add({
+      kind: 'text',
+      mine: true,
+      peerId: this.group.peerId,
+      name: this.person.name,
+      text,
+      delivery: 'sending',
+    });
+    this.#announce();
+    to.delivered(line, (await to.send(text)) ? 'delivered' : 'missed');
     this.#announce();
   }
 
@@ -194,19 +200,6 @@ export class Chat {
     this.#announce();
   }
 
-  #mine(conversation: Conversation, text: string): Line {
-    const line = conversation.add({
-      kind: 'text',
-      mine: true,
-      peerId: this.group.peerId,
-      name: this.person.name,
-      text,
-      delivery: { state: 'sending' },
-    });
-    this.#announce();
-    return line;
-  }
-
   #introduce(connection: ConnectionId): void {
     // Who left meanwhile needs no name.
     this.group.send(connection, HELLO, hello(this.person.name)).catch(() => {});
@@ -219,7 +212,7 @@ export class Chat {
     } else if (status === 'disconnected' && peerId !== undefined) {
       const stays = this.group.connections('neighbor').some((other) => other.peerId === peerId);
       if (!stays && this.#greeted.delete(peerId)) {
-        this.everyone.note(`${this.nameOf(peerId)} left.`);
+        this.history.general.note(`${this.nameOf(peerId)} left.`);
       }
     }
     this.#announce();
@@ -242,17 +235,16 @@ export class Chat {
   #onData({ connectionId, from, type, ...message }: GroupEvents['incoming-data']['detail']): void {
     const text = new TextDecoder().decode(message.data);
     if (type === HELLO) this.#meet(from, readHello(text));
-    if (type === TEXT) {
-      const direct = this.group.connections('direct').some(({ id }) => id === connectionId);
-      const conversation = direct ? this.whisperWith(from) : this.everyone;
+    const direct = this.group.connections('direct').some(({ id }) => id === connectionId);
+    if (type === TEXT && direct) {
+      const whisper = this.whisperWith(from);
       const words = readText(text);
       if (words !== '') {
         const name = this.nameOf(from);
-        conversation.add({ kind: 'text', mine: false, peerId: from, name, text: words });
-        conversation.unread += 1;
+        whisper.add({ kind: 'text', mine: false, peerId: from, name, text: words });
+        whisper.unread += 1;
       }
     }
-    this.#keep();
     this.#announce();
   }
 
@@ -262,30 +254,10 @@ export class Chat {
     this.#names.set(peerId, name);
     if (!this.#greeted.has(peerId)) {
       this.#greeted.add(peerId);
-      this.everyone.note(`${name} is here.`);
+      this.history.general.note(`${name} is here.`);
     } else if (before !== undefined && before !== name) {
-      this.everyone.note(`${before} is now called ${name}.`);
+      this.history.general.note(`${before} is now called ${name}.`);
     }
-  }
-
-  #restore(): void {
-    for (const { peerId, ...line } of lines(this.person.id, this.group.groupId)) {
-      this.everyone.add(peerId === undefined ? line : { ...line, peerId: peerId as PeerId });
-    }
-  }
-
-  #keep(): void {
-    const kept = this.everyone.lines
-      .filter(({ kind }) => kind === 'text')
-      .map(({ kind, mine, peerId, name, text, at }) => ({
-        kind,
-        mine,
-        name,
-        text,
-        at,
-        ...(peerId === undefined ? {} : { peerId }),
-      }));
-    saveLines(this.person.id, this.group.groupId, kept);
   }
 
   #announce(): void {

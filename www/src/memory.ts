@@ -28,18 +28,8 @@ export interface Session {
   invitation?: string;
 }
 
-export interface StoredLine {
-  readonly kind: 'text' | 'note';
-  readonly mine: boolean;
-  readonly peerId?: string;
-  readonly name: string;
-  readonly text: string;
-  readonly at: number;
-}
-
 const PREFIX = 'peer-group-chat/';
 export const ME = 'me';
-const LINES_KEPT = 200;
 
 /** A browser's storage, or a stand-in that lasts as long as the page where storage is blocked. */
 class Shelf {
@@ -82,7 +72,7 @@ const tab = new Shelf(() => sessionStorage);
 /** People whose keys are kept by this page only, because storage is blocked. */
 const unstored = new Set<string>();
 
-type Stored = keyof Person | keyof KnownGroup | keyof StoredLine;
+type Stored = keyof Person | keyof KnownGroup;
 
 const isObject = (value: unknown): value is Readonly<Partial<Record<Stored, unknown>>> =>
   typeof value === 'object' && value !== null;
@@ -143,18 +133,4 @@ export function seated(): string[] {
 
 export function saveSeated(ids: readonly string[]): void {
   tab.write('seated', ids);
-}
-
-/** What was said in a group while this tab was there: a reload does not empty the screen. */
-export function lines(id: string, groupId: GroupId): StoredLine[] {
-  const stored = tab.read(`lines/${id}/${groupId}`);
-  return Array.isArray(stored) ? stored.filter(isStoredLine) : [];
-}
-
-function isStoredLine(value: unknown): value is StoredLine {
-  return isObject(value) && typeof value.text === 'string' && typeof value.at === 'number';
-}
-
-export function saveLines(id: string, groupId: GroupId, all: readonly StoredLine[]): void {
-  tab.write(`lines/${id}/${groupId}`, all.slice(-LINES_KEPT));
 }

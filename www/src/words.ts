@@ -3,7 +3,7 @@
 import { PeerError, type PeerErrorCode } from 'peer-group';
 
 /** What a button beside the words does. */
-export type Remedy = 'retry' | 'without-storage' | 'someone-else';
+export type Remedy = 'retry' | 'without-storage' | 'someone-else' | 'seen';
 
 export interface Words {
   readonly code: PeerErrorCode | 'unknown';
@@ -27,7 +27,12 @@ const NO_STORAGE: Row = [
 ];
 const NO_WAY_THROUGH: Row = [
   'No way through the network was found',
-  'Somebody is there, but your two networks do not let browsers talk directly. Another network, such as a phone’s, often helps.',
+  'Somebody is there, but your two networks do not let browsers talk directly. Another network, such as a phone’s, often helps. This page keeps trying.',
+  'retry',
+];
+const NOT_LET_IN: Row = [
+  'Nobody here lets you in',
+  'Who came in with a link cannot let others in with it: it takes somebody from before, best whoever made it. Ask them to open the group, and keep this page open: it keeps trying.',
   'retry',
 ];
 const BAD_INVITATION: Row = [
@@ -115,12 +120,76 @@ export function explain(error: unknown): Words {
   }
   const { code } = error;
   if (code === 'clock-skew') return { code, remedies: ['retry'], ...clock(error) };
-  const row = TABLE[code];
+  const row = wasRefused(error) ? NOT_LET_IN : TABLE[code];
   if (row === undefined) {
     return { code, title: 'Something went wrong', advice: error.message, remedies: ['retry'] };
   }
   const [title, advice, ...remedies] = row;
   return { code, title, advice, remedies };
+}
+
+/** Members are there and were reached, but none let us in. */
+function wasRefused({ code, evidence }: PeerError): boolean {
+  return code === 'no-member-connections' && evidence?.stage === 'handshake';
+}
+
+/** What was tried with something that is kept. */
+export type Keeping = 'say' | 'edit' | 'delete' | 'read' | 'others';
+
+const NOT_DONE: Readonly<Record<Keeping, string>> = {
+  say: 'It was not sent, and what you wrote is still there.',
+  edit: 'The message is as it was.',
+  delete: 'The message is still there.',
+  read: 'Something may be missing on the screen.',
+  others: '',
+};
+
+const KEEPING: Partial<Record<PeerErrorCode, Row>> = {
+  'storage-full': [
+    'This browser’s storage is full or blocked',
+    'What you write is kept here before anybody gets it. Free some space, or allow site data for this page, then try again.',
+  ],
+  'group-not-ready': [
+    'You are not in yet',
+    'Nobody of the group has let you in so far. Keep this page open, and try again when somebody is here.',
+  ],
+  'out-of-memory': [
+    'There is no room for more',
+    'A group keeps so much of each person and no more. Delete some of your messages, or wait: each ends a day after it was written.',
+  ],
+  'max-record-size-exceeded': ['That message is too long', 'Send it in parts.'],
+  'record-not-found': ['That message is gone', 'It was deleted, or its day is over.'],
+  'invalid-record': [
+    'Somebody changed it meanwhile',
+    'Read it again before you change it once more.',
+  ],
+  'not-authorized': [
+    'That is not yours to change',
+    'Messages are changed and deleted by whoever wrote them, or by whoever runs the group.',
+  ],
+  'invalid-record-expiration': [
+    'Your membership ends too soon',
+    'A message is kept for a day, and nothing outlives the membership of its writer. Ask for a new link.',
+  ],
+};
+
+/** Others' words that this browser cannot keep. */
+const OTHERS: Row = [
+  'What the others write is not kept here',
+  'This browser’s storage is full or blocked. You read it now, and this page tries again; until then it is gone from here after a reload, and comes back from the others when they are online.',
+];
+
+/** The words for what was to be kept, changed or read and was not. */
+export function explainRecord(error: unknown, keeping: Keeping): Words {
+  const told = explain(error);
+  const row = error instanceof PeerError ? KEEPING[error.code] : undefined;
+  const [title, advice] = (keeping === 'others' ? OTHERS : row) ?? [told.title, told.advice];
+  return {
+    code: told.code,
+    title,
+    advice: `${NOT_DONE[keeping]} ${advice}`.trim(),
+    remedies: ['seen'],
+  };
 }
 
 function clock({ evidence }: PeerError): { title: string; advice: string } {

@@ -10,8 +10,8 @@ export class Composer {
   readonly #hint = el('p', { class: 'composer-hint', role: 'status' });
   #blocked: string | undefined;
 
-  /** `send` gets what was written, without surrounding space, never empty. */
-  constructor(send: (text: string) => void) {
+  /** `send` gets what was written, without surrounding space, never empty; false: it was not sent. */
+  constructor(send: (text: string) => Promise<boolean>) {
     this.#input = el('textarea', {
       name: 'message',
       rows: 1,
@@ -24,7 +24,7 @@ export class Composer {
       { type: 'submit', class: 'primary send', 'aria-label': 'Send' },
       icon('send'),
     );
-    const submit = () => {
+    const submit = async () => {
       const text = this.#input.value.trim();
       if (text === '') return;
       if (this.#blocked !== undefined) {
@@ -33,13 +33,16 @@ export class Composer {
       }
       setText(this.#hint, '');
       this.#input.value = '';
-      send(text);
+      if (await send(text)) return;
+      // Back to where it was, before what was begun since.
+      const { value } = this.#input;
+      this.#input.value = value === '' ? text : `${text}\n${value}`;
     };
     this.#input.addEventListener('keydown', (event) => {
       // While an input method composes, Enter belongs to it.
       if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
       event.preventDefault();
-      submit();
+      void submit();
     });
     this.element = el(
       'form',
@@ -47,7 +50,7 @@ export class Composer {
         class: 'composer',
         onsubmit: (event) => {
           event.preventDefault();
-          submit();
+          void submit();
         },
       },
       el('div', { class: 'composer-row' }, this.#input, this.#button),

@@ -149,8 +149,14 @@ export class Home {
 
 const STEPS = [
   ['Start', 'Your browser makes the group and its keys. No server knows its name.'],
-  ['Send the link', 'Whoever opens it is let in by anyone of the group who is online.'],
-  ['Talk', 'To everyone, or in a whisper to one. Every word goes straight to who reads it.'],
+  [
+    'Send the link',
+    'Whoever opens it is let in while you are online, or somebody who was there before.',
+  ],
+  [
+    'Talk',
+    'To everyone, by topics, kept for a day by those who are in the group; or in a whisper to one.',
+  ],
 ] as const;
 
 function step(title: string, text: string): HTMLElement {

@@ -2,14 +2,15 @@
 
 import type { PeerId } from 'peer-group';
 import type { Chat, Neighbor } from '../chat.js';
-import type { Conversation } from '../conversation.js';
 import { el, icon, setText } from '../dom.js';
-import type { Whisper } from '../whisper.js';
+import { Topic } from '../history.js';
+import { Whisper } from '../whisper.js';
 import { Composer } from './composer.js';
 import { Face } from './face.js';
-import { Log } from './log.js';
+import { newTopic } from './newtopic.js';
 import { People } from './people.js';
 import { copyButton, Links, Share } from './share.js';
+import { type Listed, Talks } from './talks.js';
 import { Trouble } from './trouble.js';
 
 export interface RoomActions {
@@ -18,17 +19,8 @@ export interface RoomActions {
   withoutStorage(): void;
 }
 
-/** One conversation on the screen: its tab and its log. */
-interface Talk {
-  readonly conversation: Conversation;
-  readonly peerId: PeerId | undefined;
-  readonly tab: HTMLElement;
-  readonly label: HTMLElement;
-  readonly badge: HTMLElement;
-  readonly log: Log;
-}
-
-let nextId = 1;
+/** What the topic is called in which all is said that has no other. */
+const GENERAL = 'General';
 
 export class Room {
   readonly element: HTMLElement;
@@ -41,20 +33,26 @@ export class Room {
   readonly #share: Share;
   readonly #invite: HTMLElement;
   readonly #face: Face;
-  readonly #tabs = el('div', { class: 'tabs', role: 'tablist', 'aria-label': 'Conversations' });
-  readonly #logs = el('div', { class: 'logs' });
+  readonly #talks: Talks;
   readonly #empty: HTMLElement;
   readonly #whisperBar = el('div', { class: 'whisper-bar' });
   readonly #trouble = new Trouble();
   readonly #composer: Composer;
-  readonly #talks: Talk[] = [];
-  #current: Talk;
   #barShows = '';
 
   constructor(chat: Chat, actions: RoomActions) {
     this.#chat = chat;
     this.#actions = actions;
     this.#people = new People(chat, (to) => this.#whisperTo(to));
+    const { history } = chat;
+    this.#talks = new Talks(
+      history.general,
+      {
+        edit: (line, text) => history.edit(line, text),
+        remove: (line) => history.remove(line),
+      },
+      () => this.#update(),
+    );
     this.#composer = new Composer((text) => this.#send(text));
     this.#face = new Face(chat.person.name, chat.group.peerId);
     const links = new Links(chat);
@@ -92,7 +90,7 @@ export class Room {
       el(
         'p',
         { class: 'hint' },
-        'Nothing is stored on a server, so whoever is away misses what is said.',
+        'What you say is kept for a day by everyone in the group, so whoever comes later reads it too. No server keeps it.',
       ),
     );
     this.element = el(
@@ -126,16 +124,18 @@ export class Room {
       el(
         'section',
         { class: 'talk', 'aria-label': 'Conversation' },
-        this.#tabs,
-        el('div', { class: 'stage' }, this.#logs, this.#empty),
+        el(
+          'div',
+          { class: 'talks' },
+          this.#talks.tabs,
+          newTopic((title) => this.#begin(title)),
+        ),
+        el('div', { class: 'stage' }, this.#talks.logs, this.#empty),
         this.#whisperBar,
         this.#trouble.element,
         this.#composer.element,
       ),
     );
-    this.#tabs.addEventListener('keydown', (event) => this.#onTabKey(event));
-    this.#current = this.#add(chat.everyone, undefined);
-    this.#choose(this.#current);
     chat.changed = () => this.#update();
     this.#update();
   }
@@ -148,18 +148,23 @@ export class Room {
     const chat = this.#chat;
     if (chat.closed) return;
     const neighbors = chat.neighbors();
-    for (const [peerId, whisper] of chat.whispers) {
-      if (!this.#talks.some((talk) => talk.peerId === peerId)) this.#add(whisper, peerId);
-    }
     this.#face.name = chat.person.name;
     this.#people.update(neighbors);
     this.#showStatus(neighbors);
-    for (const talk of this.#talks) this.#updateTalk(talk);
-    const everyone = this.#current.peerId === undefined;
+    this.#talks.update(this.#listed());
+    const { general, trouble } = chat.history;
     const { state } = chat.group.status;
     this.#empty.hidden =
-      !everyone || state !== 'listening' || neighbors.length > 0 || chat.everyone.lines.length > 0;
-    this.#trouble.show(chat.trouble, {
+      this.#talks.current !== general ||
+      state !== 'listening' ||
+      neighbors.length > 0 ||
+      general.lines.length > 0;
+    this.#trouble.show(trouble ?? chat.trouble, {
+      seen: () => {
+        chat.history.trouble = undefined;
+        this.#update();
+        this.focus();
+      },
       retry: () => {
         chat.trouble = undefined;
         void chat.connect();
@@ -167,7 +172,7 @@ export class Room {
       'someone-else': this.#actions.someoneElse,
       'without-storage': this.#actions.withoutStorage,
     });
-    this.#updateWriting(neighbors);
+    this.#updateWriting();
   }
 
   #showStatus(neighbors: readonly Neighbor[]): void {
@@ -190,28 +195,28 @@ export class Room {
     setText(this.#as, ` · as ${name}`);
   }
 
-  #updateTalk(talk: Talk): void {
-    talk.log.update();
-    if (talk === this.#current && document.visibilityState === 'visible') {
-      talk.conversation.unread = 0;
-    }
-    const { unread } = talk.conversation;
-    if (talk.peerId !== undefined) setText(talk.label, this.#chat.nameOf(talk.peerId));
-    setText(talk.badge, unread === 0 ? '' : String(unread));
-    talk.badge.setAttribute('aria-label', unread === 0 ? '' : `${unread} unread`);
+  /** What there is to talk in. */
+  #listed(): Listed[] {
+    const { history, whispers } = this.#chat;
+    const topics = history.topics.map((topic) => {
+      return { conversation: topic, label: topic.title || GENERAL, whisper: false };
+    });
+    const pairs = [...whispers].map(([peerId, whisper]) => {
+      return { conversation: whisper, label: this.#chat.nameOf(peerId), whisper: true };
+    });
+    return [...topics, ...pairs];
   }
 
-  #updateWriting(neighbors: readonly Neighbor[]): void {
-    const whisper = this.#whisper();
-    if (whisper === undefined) {
-      const alone = neighbors.length === 0;
-      const blocked = alone
-        ? 'Nobody else is here to read it. Your words stay until somebody is.'
-        : undefined;
-      this.#composer.update('Write to everyone', blocked);
+  #updateWriting(): void {
+    const { current } = this.#talks;
+    if (!(current instanceof Whisper)) {
+      const title = current instanceof Topic ? current.title : '';
+      const to = title === '' ? 'Write to everyone' : `Write about ${title}`;
+      this.#composer.update(to, undefined);
       this.#showBar('');
       return;
     }
+    const whisper = current;
     const name = this.#chat.nameOf(whisper.peerId);
     const blocked = {
       open: undefined,
@@ -249,72 +254,27 @@ export class Room {
     if (hadFocus) button.focus();
   }
 
-  #whisper(): Whisper | undefined {
-    const { peerId } = this.#current;
-    return peerId === undefined ? undefined : this.#chat.whispers.get(peerId);
-  }
-
   #whisperTo(peerId: PeerId): void {
     const whisper = this.#chat.whisperWith(peerId);
     whisper.open();
-    this.#update();
-    const talk = this.#talks.find((other) => other.peerId === peerId);
-    if (talk) this.#choose(talk);
+    this.#talks.choose(whisper);
     this.focus();
   }
 
-  #send(text: string): void {
-    const whisper = this.#whisper();
-    if (whisper) void this.#chat.whisper(whisper, text);
-    else void this.#chat.say(text);
+  async #begin(title: string): Promise<boolean> {
+    const topic = await this.#chat.history.begin(title);
+    if (topic === undefined) return false;
+    this.#talks.choose(topic);
+    this.focus();
+    return true;
   }
 
-  #add(conversation: Conversation, peerId: PeerId | undefined): Talk {
-    const name = peerId === undefined ? 'Everyone' : this.#chat.nameOf(peerId);
-    const log = new Log(conversation, peerId === undefined ? 'What everyone says' : 'Whisper');
-    const label = el('bdi', {}, name);
-    const badge = el('span', { class: 'badge' });
-    const id = `talk-${nextId++}`;
-    const tab = el('button', { type: 'button', role: 'tab', id: `${id}-tab`, 'aria-controls': id });
-    if (peerId !== undefined) tab.append(icon('whisper'));
-    tab.append(label, badge);
-    const panel = el(
-      'div',
-      { class: 'panel', role: 'tabpanel', id, 'aria-labelledby': `${id}-tab` },
-      log.element,
-    );
-    const talk: Talk = { conversation, peerId, tab, label, badge, log };
-    tab.addEventListener('click', () => this.#choose(talk));
-    tab.setAttribute('aria-selected', 'false');
-    tab.tabIndex = -1;
-    panel.hidden = true;
-    this.#talks.push(talk);
-    this.#tabs.append(tab);
-    this.#logs.append(panel);
-    return talk;
-  }
-
-  #choose(talk: Talk): void {
-    this.#current = talk;
-    for (const other of this.#talks) {
-      const chosen = other === talk;
-      other.tab.setAttribute('aria-selected', String(chosen));
-      other.tab.tabIndex = chosen ? 0 : -1;
-      const panel = other.log.element.parentElement;
-      if (panel) panel.hidden = !chosen;
-    }
-    talk.log.showEnd();
-    this.#update();
-  }
-
-  #onTabKey({ key }: KeyboardEvent): void {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[key];
-    if (step === undefined) return;
-    const { length } = this.#talks;
-    const talk = this.#talks[(this.#talks.indexOf(this.#current) + step + length) % length];
-    if (talk === undefined) return;
-    this.#choose(talk);
-    talk.tab.focus();
+  async #send(text: string): Promise<boolean> {
+    const { current } = this.#talks;
+    if (current instanceof Topic) return this.#chat.say(current, text);
+    // What became of a whispered line stands under it.
+    if (current instanceof Whisper) await this.#chat.whisper(current, text);
+    return true;
   }
 
   #toggleShare(on: boolean): void {

@@ -94,8 +94,8 @@ export class Share {
         'p',
         { class: 'hint' },
         links.handedOn
-          ? 'This is the link you came in with. Others can use it too, as long as it lets people in.'
-          : 'Whoever opens this link can come in while somebody of the group is online. It works for 7 days.',
+          ? 'This is the link you came in with. Others can use it too, while somebody is online who was here before you.'
+          : 'Whoever opens this link can come in while you are online, or somebody who was here before. It works for 7 days.',
       ),
       el(
         'div',

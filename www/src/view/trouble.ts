@@ -7,6 +7,7 @@ const LABELS: Readonly<Record<Remedy, string>> = {
   retry: 'Try again',
   'without-storage': 'Go on without storing',
   'someone-else': 'Come in as someone else',
+  seen: 'All right',
 };
 
 export type Remedies = Readonly<Partial<Record<Remedy, () => void>>>;
