@@ -10,7 +10,9 @@
 //!   ┌───────────────────────────────────────┐
 //!   │ engine    facade: requests, nodes     │   no clock, no OS randomness, no I/O,
 //!   │ group     credentials, discovery      │   no user code on the stack
-//!   │ graph     links, overlay, direct      │
+//!   │ graph     links, overlay, direct, and │
+//!   │           records between nodes       │
+//!   │ record    records at one node, search │
 //!   │ crypto, wire                          │
 //!   │ names, error, limits                  │
 //!   └───────────────────────────────────────┘
@@ -25,11 +27,12 @@
 //! ([`engine::event::Event`]). Time, randomness and storage are arguments, so the simulator in
 //! `tests/sim` runs the same code over a faulty network from one seed.
 //!
-//! Two layers keep each other honest. **Graph** knows nodes, links, frames and direct connections,
-//! and asks a [`graph::security::Security`] whether somebody may be here. **Group** implements that
-//! with credentials, and finds the first node through the rendezvous. `PeerGraph` and `PeerGroup` of
-//! the app are these two. Arrows point one way: `web -> engine -> group -> graph -> crypto, wire ->
-//! names, error, limits`. The types-only files of `engine/` (command, input, effect, event, and the
+//! Two layers keep each other honest. **Graph** knows nodes, links, frames, direct connections and
+//! who has which records, and asks a [`graph::security::Security`] whether somebody may be here and
+//! what it may write. **Group** implements that with credentials, and finds the first node through
+//! the rendezvous. `PeerGraph` and `PeerGroup` of the app are these two. Below them, **record** knows
+//! what a record is and holds the records of one node; it knows no link. Arrows point one way: `web
+//! -> engine -> group -> graph -> record -> crypto, wire -> names, error, limits`. The types-only files of `engine/` (command, input, effect, event, and the
 //! context that carries them) are the vocabulary that group and graph speak too.
 //!
 //! ## How two nodes meet
@@ -45,11 +48,45 @@
 //!    membership or, joining, a valid invitation.
 //! 4. Candidates follow under the handshake's keys. The first frame on the data channel confirms the
 //!    handshake's hash and both certificate fingerprints, so a server in the middle gets nothing.
-//! 5. Neighbors tell each other the control items they know: credentials, admissions, properties.
-//!    When the first has told all, the newcomer is synchronised and stands in the topics itself.
+//! 5. Neighbors bring each other to the same control items (credentials, admissions, properties) and
+//!    records. When the first of them has told all, the newcomer is synchronised and stands in the
+//!    topics itself.
 //!
 //! When both ends dial at once, the attempt of the lower node id wins: node ids are proved by the
 //! handshake, while tags are only the server's word.
+//!
+//! ## How a record travels
+//!
+//! A record is signed by whoever changed it last, and says who made it, when, and when it ends. Its id
+//! begins with a hash of its creator, so nobody makes records in another's name. Two versions of it
+//! say themselves which wins: first by version, then by the moment of the change, then by hash
+//! ([`record::model`]).
+//!
+//! 1. **Written.** What the app changes is checked, signed and handed to storage. Nobody hears of it
+//!    before storage has confirmed it, so a write that fails leaves no trace ([`graph::records`]).
+//! 2. **Stored.** [`record::store`] holds one version of each record, and within its quotas the same
+//!    records in whatever order they came. In storage each is sealed with a key of this identity, so
+//!    what is read back need not be verified again ([`record::stored`]).
+//! 3. **Flooded.** It goes on the lane of every neighbor but the one it came from ([`graph::lane`]):
+//!    control items first, then what is new, then what a comparison found, and never more than a
+//!    window that the other end has not taken. Every author has a rate; what is faster waits
+//!    ([`graph::pace`]).
+//! 4. **Taken in.** Form and signature come first, and convict the neighbor that passed on a bad one.
+//!    Time and rights come next and convict nobody, for others may know more or less than we do: what
+//!    is ahead of time, or by somebody unknown, waits for its time or for the membership
+//!    ([`graph::waiting`]), and the app of a graph may be asked. What passes is kept, told to the app,
+//!    flooded on and stored ([`graph::arrival`]).
+//! 5. **Compared.** The handshake carries digests of what both ends hold. Where they differ, coded
+//!    symbols tell in what, at a cost that goes with the differences and not with the records; who has
+//!    next to nothing is sent everything ([`record::sync`]). Once a minute a node compares with one
+//!    neighbor at random, so what flooding lost is found again ([`graph::synchronize`]).
+//! 6. **Ended.** A record ends by peer time, the group's clock, which no minority can move and nobody
+//!    can move fast ([`graph::clock`]). A deleted one is remembered until it would have ended, so that
+//!    no late copy brings it back.
+//!
+//! Control items take the same lanes and are compared the same way, but before records: they say whose
+//! records count. To graph they are bytes that its `Security` hands out and absorbs. When they change
+//! what somebody may do, waiting records are weighed again, and those without a right are dropped.
 //!
 //! ## Rules of the house
 //!

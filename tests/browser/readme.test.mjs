@@ -9,19 +9,36 @@ import { Stage } from './stage.mjs';
 await ownNetwork(import.meta.url);
 
 const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-const [first, second] = [...README.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code);
+const [first, second, order, watching, records] = [...README.matchAll(/```js\n(.*?)```/gs)].map(
+  ([, code]) => code,
+);
 
 /** The README's code as an expression: the package and the server are where the test has them. */
-function runnable(code, origin, result) {
+function beginning(code, origin, result) {
   const body = code
     .replace("import { PeerGroup } from 'peer-group';", '')
     .replace('http://127.0.0.1:8080', origin);
   assert.notEqual(body, code, 'the README imports the package');
-  return `(async () => {
-    const { PeerGroup } = await import('/package/index.js');
-    ${body}
-    return ${result};
-  })()`;
+  const keep = 'globalThis.group = group;';
+  return inside(`const { PeerGroup } = await import('/package/index.js'); ${body} ${keep}`, result);
+}
+
+/** Code that goes on with the group. */
+function goingOn(code, result) {
+  return inside(`const { group } = globalThis; ${code}`, result);
+}
+
+function inside(body, result) {
+  return `(async () => { ${body}\nreturn ${result}; })()`;
+}
+
+/** Resolves when the page has said it to its console. */
+function says(page, wanted) {
+  return new Promise((resolve) => {
+    page.raw.on('console', (message) => {
+      if (message.text() === wanted) resolve();
+    });
+  });
 }
 
 let stage;
@@ -30,16 +47,23 @@ before(async () => {
 });
 after(() => stage?.clear());
 
-test('the ten lines of the README do what they say', { timeout: 60_000 }, async () => {
+test('the code of the README does what it says', { timeout: 60_000 }, async () => {
   const a = await stage.page('chromium', 'one');
   const b = await stage.page('chromium', 'two');
-  const heard = new Promise((resolve) => {
-    a.raw.on('console', (message) => {
-      if (message.text() === 'somebody says: hello') resolve();
-    });
-  });
-  const invitation = await a.raw.evaluate(runnable(first, stage.origin, 'invitation'));
+  const heard = says(a, 'somebody says: hello');
+  const invitation = await a.raw.evaluate(beginning(first, stage.origin, 'invitation'));
   const given = `const invitation = ${JSON.stringify(invitation)};\n`;
-  await b.raw.evaluate(runnable(`${given}${second}`, stage.origin, 'undefined'));
+  await b.raw.evaluate(beginning(`${given}${second}`, stage.origin, 'undefined'));
   await heard;
+
+  await a.raw.evaluate(goingOn(order, 'undefined'));
+  const seen = ['present 3', 'added 3', 'updated 3'].map((words) => says(b, words));
+  // The loop ends with the page, so nobody waits for it.
+  await b.raw.evaluate(`void ${goingOn(watching, 'undefined')}`);
+  await Promise.any(seen);
+
+  const found = says(a, '4 cups of Earl Grey');
+  const left = await a.raw.evaluate(goingOn(records, '(await records.list()).length'));
+  await found;
+  assert.equal(left, 1, 'the order is there, what was deleted is not');
 });
