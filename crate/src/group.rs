@@ -58,6 +58,8 @@ pub struct Group {
     known: Map<[u8; 32], Credential>,
     /// What came before what it rests on.
     pending: VecDeque<Credential>,
+    /// Something of `pending` may be of use by now.
+    unsifted: bool,
     verified: Verified,
     /// Worked out when it is asked for.
     ever: Option<Ever>,
@@ -163,6 +165,7 @@ impl Group {
             identity,
             known,
             pending: VecDeque::new(),
+            unsifted: false,
             verified: Verified::default(),
             ever: None,
             revision: 0,
@@ -346,12 +349,24 @@ impl Group {
         if self.pending.len() >= limits::PENDING_CREDENTIALS {
             self.pending.pop_front();
         }
+        self.unsifted |= self.may_hold(&credential);
         self.pending.push_back(credential);
         true
     }
 
+    /// Whether somebody issued a credential whom we know: anybody can sign one, and judging all costs
+    /// time.
+    fn may_hold(&mut self, credential: &Credential) -> bool {
+        let issuer = *credential.issuer();
+        let invited = |other: &Credential| matches!(other.body, Body::Delegation { key, .. } if key == issuer);
+        issuer == self.state.group.0
+            || self.known.values().chain(&self.pending).any(invited)
+            || self.ever().rights.contains_key(&PeerId(issuer))
+    }
+
     /// Learns those of the waiting credentials that a membership rests on by now.
     fn sift(&mut self) {
+        self.unsifted = false;
         if self.pending.is_empty() {
             return;
         }

@@ -168,6 +168,10 @@ pub const STORE_AGAIN_MS: Millis = 30_000;
 pub const STORED_AT_ONCE: usize = 1024;
 /// Bytes of records stored in one go.
 pub const STORED_BYTES_AT_ONCE: usize = 4 * 1024 * 1024;
+/// Refused versions of records that are remembered.
+pub const REFUSED_RECORDS: usize = 16_384;
+/// A neighbor that takes nothing for this long while its window is full is given up.
+pub const STALLED_MS: Millis = 60_000;
 /// Between two comparisons with a random neighbor.
 pub const ANTI_ENTROPY_MS: Millis = 60_000;
 /// How much peer time may move per minute.

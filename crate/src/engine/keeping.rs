@@ -10,7 +10,6 @@ use crate::limits;
 use crate::names::{RecordHash, RecordId, RequestId, StorageId};
 use crate::record::store::Kept;
 use crate::record::stored::{Seal, Stored};
-use crate::wire::codec::Wire as _;
 
 /// A save under way.
 pub(super) enum Keeping {
@@ -90,10 +89,7 @@ impl Node {
             let Some(write) = records.writes.pop_front() else {
                 break;
             };
-            let kept = Kept {
-                expires: write.record.body.expires,
-                bytes: write.record.to_bytes().len() as u64,
-            };
+            let kept = Kept::of(&write.record);
             let (key, value) = self.keeper.seal.write(&write.record, &write.hash, kept);
             bytes += value.len();
             changes.push((key, Some(value)));
@@ -108,8 +104,10 @@ impl Node {
         let mut which = Vec::new();
         let mut bytes = 0;
         let records = &self.graph.records;
-        for (id, hash) in records.unstored.iter().take(most) {
-            if bytes >= limits::STORED_BYTES_AT_ONCE {
+        for (id, hash) in records.unstored.iter() {
+            let enough = changes.len() >= most || bytes >= limits::STORED_BYTES_AT_ONCE;
+            // Versions of one record come and go together.
+            if enough && which.last().is_some_and(|(last, _)| last != id) {
                 break;
             }
             let entry = records.store.by_hash(hash);
@@ -203,7 +201,8 @@ impl Node {
         self.keeper.loading = None;
         if let Ok(entries) = result {
             let read = read(&self.keeper.seal, &entries);
-            self.graph.take_stored(cx, read, true);
+            let security = self.kind.security();
+            self.graph.take_stored(cx, security, read, true);
         }
     }
 

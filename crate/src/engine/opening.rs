@@ -505,12 +505,13 @@ impl Engine {
         let seal = Seal::new(crypto, scope, opening.peer, &opening.seed);
         let index = self.core.ids.node();
         let mut cx = self.core.context(now, index);
-        graph.take_stored(&mut cx, read(&seal, &entries), false);
+        let mut kind = opening.kind;
+        graph.take_stored(&mut cx, kind.security(), read(&seal, &entries), false);
         let mailbox = Mailbox::new(servers, cx.random);
         let node = Node::new(
             options.store,
             opening.peer,
-            opening.kind,
+            kind,
             graph,
             mailbox,
             options.ice_servers,

@@ -119,7 +119,10 @@ impl Graph {
         if node == self.own.node {
             return Err(Code::ConnectSelf.into());
         }
-        if self.overlay.is_banned(cx.now.monotonic, node) {
+        if self
+            .overlay
+            .is_banned(cx.now.monotonic, node, Some(session.body.peer))
+        {
             return Err(Error::new(Code::ConnectionRefused).detail("the node broke a rule"));
         }
         let clock = security.clock(cx.now);

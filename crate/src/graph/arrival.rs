@@ -18,7 +18,7 @@ use crate::error::{Code, Error};
 use crate::limits;
 use crate::names::{AskId, LinkId, PeerId, RecordHash, RecordId};
 use crate::record::model::Record;
-use crate::record::store::{Gone, Inserted};
+use crate::record::store::{Gone, Inserted, Kept};
 use crate::record::stored::{Database, Stored};
 use crate::sorted::Set;
 use crate::time::Millis;
@@ -47,28 +47,21 @@ impl Graph {
                 continue;
             }
             let author = record.body.author();
-            if record.body.check_form(cx.crypto, max).is_err()
+            if record.body.check_form(cx.crypto, usize::MAX).is_err()
                 || !cx.crypto.is_public_key(&author.0)
             {
                 fault = Some("it passed on a record that breaks the rules");
                 continue;
             }
-            let hash = record.hash(cx.crypto, self.scope);
-            let id = record.body.id;
-            if self
-                .records
-                .store
-                .any(&id)
-                .is_some_and(|e| e.hash() == hash)
-            {
-                // It has what we have: no need to send it there.
-                if let Some(link) = self.links.get_mut(&from) {
-                    link.lane.forget(id);
-                }
-            } else if !self.records.waiting.contains(&hash) {
+            // Not a fault: the other end may know properties that we do not.
+            if record.body.size() <= max && !self.is_known(&record, from) {
+                let hash = record.hash(cx.crypto, self.scope);
                 new.push((record, hash));
             }
         }
+        new.retain(|(_, hash)| {
+            !self.records.waiting.contains(hash) && !self.records.refused.contains(hash)
+        });
         let verdicts = self.verify_records(cx, &new);
         for ((record, hash), good) in new.into_iter().zip(verdicts) {
             if good {
@@ -80,6 +73,28 @@ impl Graph {
         if let Some(why) = fault {
             self.convict(cx, from, why);
         }
+    }
+
+    /// Whether we hold what came, or what is newer, so that it need not be verified.
+    fn is_known(&mut self, record: &Record, from: LinkId) -> bool {
+        let (id, body) = (record.body.id, &record.body);
+        let (Some(entry), Some(link)) = (self.records.store.any(&id), self.links.get_mut(&from))
+        else {
+            return false;
+        };
+        if entry.record() == record {
+            // It has what we have: no need to send it there.
+            link.lane.forget(id);
+            return true;
+        }
+        let ours = (entry.order().version, entry.order().modified);
+        let is_older = (body.version(), body.modified()) < ours;
+        let lives_on = body.expires > entry.kept().expires;
+        if is_older && !lives_on && link.lane.answer_once(id) {
+            // Whoever sent an older one should know ours.
+            link.lane.fresh(id);
+        }
+        is_older && !lives_on
     }
 
     /// A piece of a large record came.
@@ -144,6 +159,9 @@ impl Graph {
         if !rights.iter().any(|rights| rights.allow(&record.body)) {
             return;
         }
+        if self.records.waiting.contains(&hash) {
+            return;
+        }
         if security.rules().asks_app && record.body.author() != self.own.peer() {
             return self.ask_about(cx, record, hash, from);
         }
@@ -158,6 +176,10 @@ impl Graph {
         hash: RecordHash,
         from: Option<LinkId>,
     ) {
+        if self.verdicts.len() >= limits::VALIDATIONS {
+            // It comes again.
+            return;
+        }
         let ask = cx.ids.ask();
         let shown = self.records.store.get(&record.body.id).is_some();
         let change = match (record.body.is_deleted(), shown) {
@@ -195,7 +217,7 @@ impl Graph {
                 Verdict::Accept => {
                     self.place(cx, parked.record, parked.hash, parked.from, false);
                 }
-                Verdict::Reject => {}
+                Verdict::Reject => self.records.refuse(parked.hash),
                 Verdict::Defer => self.records.waiting.park(Parked {
                     until: Until::AskedAgain,
                     ..parked
@@ -293,8 +315,19 @@ impl Graph {
 
     /// Takes what storage holds: what was good when it was stored, and whose seal says so. Where it
     /// holds several versions the newest stays. `late`: the app and the neighbors are to hear of it.
-    pub fn take_stored(&mut self, cx: &mut Context<'_>, read: Vec<Stored>, late: bool) {
-        let now = self.records.clock.at(cx.now);
+    pub fn take_stored(
+        &mut self,
+        cx: &mut Context<'_>,
+        security: &dyn Security,
+        read: Vec<Stored>,
+        late: bool,
+    ) {
+        // Where nothing ends while alone, what has ended by the clock is still there.
+        let now = if self.defers_expiration(security) {
+            0
+        } else {
+            self.records.clock.at(cx.now)
+        };
         for Stored { record, hash, kept } in read {
             let id = record.body.id;
             if late {
@@ -356,9 +389,13 @@ impl Graph {
         let kind = record.body.kind.to_string();
         let modified = record.body.modified();
         let refreshes = self.own_refresh(&record);
+        let written = stored.then(|| Kept::of(&record));
         let mut gone = Vec::new();
         let inserted = self.records.store.insert(record, hash, now, &mut gone);
         self.gone(cx, gone);
+        if inserted == Inserted::Full {
+            self.records.refuse(hash);
+        }
         let change = match inserted {
             Inserted::Added => Some(RecordChange::Added),
             Inserted::Updated => Some(RecordChange::Updated),
@@ -375,7 +412,9 @@ impl Graph {
             }
         };
         self.records.stamp = self.records.stamp.max(modified);
-        if !stored {
+        // What was seen of earlier versions is stored with it.
+        let kept = self.records.store.any(&id).map(|entry| entry.kept());
+        if kept != written {
             self.records.unstored.insert((id, hash));
         }
         self.records.refreshes(id, refreshes);
@@ -386,6 +425,7 @@ impl Graph {
             id,
             author,
             except: from,
+            at: cx.now.monotonic,
         };
         match self.records.pace.now_or_later(flood, cx.now.monotonic) {
             Some(flood) => self.flood(flood),
@@ -405,6 +445,7 @@ impl Graph {
     ) {
         if matches!(inserted, Inserted::Older | Inserted::Raised)
             && let Some(link) = from.and_then(|from| self.links.get_mut(&from))
+            && link.lane.answer_once(id)
         {
             // Whoever sent an older one should know ours.
             link.lane.fresh(id);
@@ -422,7 +463,9 @@ impl Graph {
     /// Puts a record on the lanes of all neighbors but the one it came from.
     fn flood(&mut self, flood: Flood) {
         for link in self.links.values_mut().filter(|link| link.is_neighbor()) {
-            if Some(link.id) != flood.except {
+            // One that opened later has learned of it when it opened.
+            let later = link.opened.is_some_and(|opened| opened > flood.at);
+            if Some(link.id) != flood.except && !later {
                 link.lane.fresh(flood.id);
             }
         }
@@ -485,7 +528,12 @@ impl Graph {
             return;
         }
         let now = self.records.clock.at(cx.now);
-        for gone in self.records.store.sweep(now) {
+        let swept = self.records.store.sweep(now);
+        if !swept.is_empty() {
+            // There may be room by now.
+            self.records.refused.clear();
+        }
+        for gone in swept {
             if !gone.held {
                 self.records.unstored.insert((gone.id, gone.hash));
             }
@@ -523,7 +571,8 @@ impl Graph {
     /// made for a while.
     pub(super) fn convict(&mut self, cx: &mut Context<'_>, id: LinkId, why: &str) {
         if let Some(link) = self.links.get(&id) {
-            self.overlay.ban(cx.now.monotonic, link.remote.node);
+            let (node, peer) = (link.remote.node, link.remote.peer());
+            self.overlay.ban(cx.now.monotonic, node, peer);
         }
         self.fault(cx, id, why);
     }

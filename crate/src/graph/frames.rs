@@ -93,6 +93,8 @@ impl Graph {
             }
             Frame::Taken { to, messages } => self.taken(cx, id, to, messages),
             Frame::Sync { scope, message } => self.compared(cx, security, id, scope, message),
+            // A link for direct connections carries no items.
+            frame if frame.is_of_items() && link.purpose == Purpose::Direct => {}
             Frame::Records { records } => {
                 self.acknowledge(cx, id);
                 self.records_came(cx, security, id, records.iter().map(|record| &**record));
@@ -158,7 +160,7 @@ impl Graph {
     /// Sends what the lanes of all links have room for.
     pub fn pump_lanes(&mut self, cx: &mut Context<'_>) {
         for link in self.links.values_mut().filter(|link| link.is_neighbor()) {
-            while let Some(frame) = link.lane.next(&self.records.store) {
+            while let Some(frame) = link.lane.next(&self.records.store, cx.now.monotonic) {
                 link.send(cx, frame);
             }
         }

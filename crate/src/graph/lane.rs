@@ -4,12 +4,13 @@
 use std::collections::VecDeque;
 
 use crate::limits::{
-    CONTROL_ITEM_BYTES, CONTROL_ITEMS_PER_FRAME, RECORDS_FRAME_BYTES, RECORDS_PER_FRAME,
-    RECORDS_WINDOW_BYTES,
+    CONTROL_ITEM_BYTES, CONTROL_ITEMS_PER_FRAME, RECORDS_FRAME_BYTES, RECORDS_PER_AUTHOR,
+    RECORDS_PER_FRAME, RECORDS_WINDOW_BYTES, STALLED_MS,
 };
 use crate::names::RecordId;
 use crate::record::store::Store;
 use crate::sorted::Set;
+use crate::time::Millis;
 use crate::wire::codec::{Bytes, List, Wire as _};
 use crate::wire::link::Frame;
 
@@ -40,6 +41,8 @@ struct Cut {
 #[derive(Default)]
 pub struct Lane {
     control: VecDeque<Control>,
+    /// The items in `control`.
+    control_items: Set<ControlItem>,
     fresh: VecDeque<RecordId>,
     bulk: VecDeque<Bulk>,
     /// Records in `fresh` and in `bulk` that are still to be sent.
@@ -48,6 +51,9 @@ pub struct Lane {
     cut: Option<Cut>,
     in_flight: VecDeque<usize>,
     in_flight_bytes: usize,
+    full_since: Option<Millis>,
+    /// Records of which our version was told lately.
+    answered: Set<RecordId>,
     arriving: Vec<u8>,
     arriving_rest: usize,
 }
@@ -59,7 +65,11 @@ pub struct Misfit;
 impl Lane {
     /// Sends control items.
     pub fn control(&mut self, items: impl IntoIterator<Item = ControlItem>) {
-        self.control.extend(items.into_iter().map(Control::Item));
+        for item in items {
+            if self.control_items.insert(item.clone()) {
+                self.control.push_back(Control::Item(item));
+            }
+        }
     }
 
     /// Sends a frame once all control items so far have been sent.
@@ -72,6 +82,27 @@ impl Lane {
         if self.fresh_ids.insert(id) {
             self.fresh.push_back(id);
         }
+        // What was forgotten and came again stands there twice.
+        if self.fresh.len() > 2 * self.fresh_ids.len() + 64 {
+            self.fresh = self.fresh_ids.iter().copied().collect();
+        }
+    }
+
+    /// Whether the other end is to be told of our version of a record now: once between two calls of
+    /// [`forget_answers`](Self::forget_answers), however often it sends an older one.
+    pub fn answer_once(&mut self, id: RecordId) -> bool {
+        self.answered.len() < RECORDS_PER_AUTHOR && self.answered.insert(id)
+    }
+
+    /// Lets answers be given again.
+    pub fn forget_answers(&mut self) {
+        self.answered.clear();
+    }
+
+    /// Whether the other end has taken nothing for long though the window is full.
+    pub fn is_stalled(&self, now: Millis) -> bool {
+        self.full_since
+            .is_some_and(|since| now >= since + STALLED_MS)
     }
 
     /// Sends records when nothing new is to be sent.
@@ -96,8 +127,9 @@ impl Lane {
 
     /// The next frame that fits the window. Records are read at the last moment: whatever changed
     /// while it waited travels once.
-    pub fn next(&mut self, store: &Store) -> Option<Frame> {
+    pub fn next(&mut self, store: &Store, now: Millis) -> Option<Frame> {
         if self.in_flight_bytes >= RECORDS_WINDOW_BYTES {
+            self.full_since.get_or_insert(now);
             return None;
         }
         if let Some(frame) = self.next_control() {
@@ -148,6 +180,7 @@ impl Lane {
         while items.len() < CONTROL_ITEMS_PER_FRAME && bytes < RECORDS_FRAME_BYTES {
             match self.control.pop_front() {
                 Some(Control::Item(item)) => {
+                    self.control_items.remove(&item);
                     bytes += item.len();
                     items.push(item);
                 }
@@ -218,6 +251,7 @@ impl Lane {
                 return;
             };
             self.in_flight_bytes -= bytes;
+            self.full_since = None;
         }
     }
 
@@ -244,6 +278,7 @@ impl Lane {
     /// Bytes held here.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.arriving.len() + self.cut.as_ref().map_or(0, |cut| cut.bytes.len())
+        let control: usize = self.control_items.iter().map(|item| item.len()).sum();
+        control + self.arriving.len() + self.cut.as_ref().map_or(0, |cut| cut.bytes.len())
     }
 }

@@ -43,29 +43,41 @@ struct Known {
     learned: Millis,
 }
 
+/// How somebody is named who is kept away.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Banned {
+    Node(NodeId),
+    Peer(PeerId),
+}
+
 /// Nodes that are known, linked or not.
 #[derive(Default)]
 pub struct Overlay {
     known: Map<NodeId, Known>,
-    /// Nodes that broke a rule no honest node breaks, and until when they are kept away.
-    banned: Map<NodeId, Millis>,
+    /// Who broke a rule no honest node breaks, by node and by identity, and until when they are kept
+    /// away.
+    banned: Map<Banned, Millis>,
     last_dial: Option<Millis>,
 }
 
 impl Overlay {
-    /// Keeps a node away for a while.
-    pub fn ban(&mut self, now: Millis, node: NodeId) {
+    /// Keeps a node, and whoever it is, away for a while.
+    pub fn ban(&mut self, now: Millis, node: NodeId, peer: Option<PeerId>) {
         self.known.remove(&node);
         self.banned.retain(|_, until| *until > now);
-        if self.banned.len() < limits::BANNED_NODES {
-            self.banned.insert(node, now + limits::BAN_MS);
+        let names = [Some(Banned::Node(node)), peer.map(Banned::Peer)];
+        for name in names.into_iter().flatten() {
+            if self.banned.len() < limits::BANNED_NODES {
+                self.banned.insert(name, now + limits::BAN_MS);
+            }
         }
     }
 
-    /// Whether a node is kept away.
+    /// Whether a node, or its identity, is kept away.
     #[must_use]
-    pub fn is_banned(&self, now: Millis, node: NodeId) -> bool {
-        self.banned.get(&node).is_some_and(|until| *until > now)
+    pub fn is_banned(&self, now: Millis, node: NodeId, peer: Option<PeerId>) -> bool {
+        let is = |name| self.banned.get(&name).is_some_and(|until| *until > now);
+        is(Banned::Node(node)) || peer.is_some_and(|peer| is(Banned::Peer(peer)))
     }
 
     /// Forgets a node that left.
@@ -140,7 +152,8 @@ impl Graph {
     pub fn learn(&mut self, cx: &mut Context<'_>, address: NodeAddress, session: Option<Session>) {
         let node = crate::crypto::node_of(cx.crypto, address.session);
         let now = cx.now.monotonic;
-        if node == self.own.node || self.overlay.is_banned(now, node) {
+        let peer = session.as_ref().map(|session| session.body.peer);
+        if node == self.own.node || self.overlay.is_banned(now, node, peer) {
             return;
         }
         match self.overlay.known.get_mut(&node) {

@@ -20,6 +20,8 @@ pub struct Flood {
     pub author: PeerId,
     /// The link it came over: there it is known.
     pub except: Option<LinkId>,
+    /// When it came.
+    pub at: Millis,
 }
 
 /// Thousandths of a record that may be flooded, as of a moment.
@@ -40,6 +42,14 @@ impl Pace {
     /// The record, if it may be flooded now; else it waits.
     pub fn now_or_later(&mut self, flood: Flood, now: Millis) -> Option<Flood> {
         if self.queued.contains(&flood.id) {
+            let mut same = self.waiting.iter_mut().filter(|other| other.id == flood.id);
+            if let Some(other) = same.next() {
+                // A newer version: no link is known to have it, but whence it came.
+                other.at = flood.at;
+                if other.except != flood.except {
+                    other.except = None;
+                }
+            }
             return None;
         }
         if self.waiting.is_empty() && self.has_room(flood.author, now) {
@@ -116,6 +126,7 @@ mod tests {
             id: RecordId(id),
             author: PeerId([author; 32]),
             except: None,
+            at: 0,
         }
     }
 

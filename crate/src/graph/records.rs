@@ -15,7 +15,7 @@ use crate::error::{Code, Error};
 use crate::limits;
 use crate::names::{RecordHash, RecordId, RequestId};
 use crate::record::model::{Body, Change, Record, Stamp, TypeName, new_id};
-use crate::record::store::{Entry, Store};
+use crate::record::store::Store;
 use crate::sorted::Set;
 use crate::time::{Millis, Now};
 use crate::wire::attributes::Attributes;
@@ -56,6 +56,8 @@ pub struct Records {
     /// Ours that refresh themselves, and when the first of them is due.
     refreshing: Set<RecordId>,
     pub(super) next_refresh: Option<Millis>,
+    /// Versions that were refused and would be again: they count as known when sets are compared.
+    pub(super) refused: Set<RecordHash>,
     /// The latest moment that was given to, or seen in, a record.
     pub(super) stamp: Stamp,
 }
@@ -75,6 +77,7 @@ impl Records {
             revision: 0,
             refreshing: Set::new(),
             next_refresh: None,
+            refused: Set::new(),
             stamp: Stamp::default(),
         }
     }
@@ -90,6 +93,14 @@ impl Records {
         self.next_refresh = Some(self.next_refresh.map_or(due, |next| next.min(due)));
     }
 
+    /// Remembers that a version was refused.
+    pub(super) fn refuse(&mut self, hash: RecordHash) {
+        if self.refused.len() >= limits::REFUSED_RECORDS {
+            self.refused.clear();
+        }
+        self.refused.insert(hash);
+    }
+
     /// Bytes held in queues; the store has a bound of its own.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -101,16 +112,28 @@ impl Records {
     fn newest(&self, id: RecordId) -> Option<&Record> {
         let written = self.writing.iter().chain(&self.writes);
         let mut ours = written.rev().filter(|write| write.record.body.id == id);
-        match ours.next() {
-            Some(write) => Some(&write.record),
-            None => self.store.get(&id).map(Entry::record),
-        }
-        .filter(|record| !record.body.is_deleted())
+        let ours = ours
+            .next()
+            .map(|write| (write.record.order(write.hash), &write.record));
+        let held = self
+            .store
+            .any(&id)
+            .filter(|entry| entry.is_shown() || ours.is_some());
+        let held = held.map(|entry| (entry.order(), entry.record()));
+        let (_, newest) = ours
+            .into_iter()
+            .chain(held)
+            .max_by_key(|(order, _)| *order)?;
+        Some(newest).filter(|record| !record.body.is_deleted())
     }
 
-    /// The moment of our next write.
+    /// The moment of our next write. A clock that was ahead once is not followed for ever.
     fn next_stamp(&mut self, now: Now) -> Stamp {
-        self.stamp = self.stamp.next(self.clock.at(now));
+        let now = self.clock.at(now);
+        if self.stamp > Stamp::at(now.saturating_add(limits::RECORD_AHEAD_MS)) {
+            self.stamp = Stamp::at(now);
+        }
+        self.stamp = self.stamp.next(now);
         self.stamp
     }
 }
@@ -149,6 +172,7 @@ impl Graph {
             return Err(Error::new(Code::InvalidRecordExpiration)
                 .detail("a record that refreshes itself lives for 4 minutes or more"));
         }
+        let created = self.records.next_stamp(cx.now);
         let body = Body {
             form: record::FORM,
             flags: if new.auto_refresh {
@@ -159,9 +183,10 @@ impl Graph {
             id: new_id(cx.crypto, creator, cx.random),
             kind,
             creator,
-            created: self.records.next_stamp(cx.now),
+            created,
             change: Change::Original {},
-            expires,
+            // The moment it is given may be a little ahead of peer time.
+            expires: expires.max(created.ms().saturating_add(1)),
             attributes,
             data,
         };
@@ -246,15 +271,24 @@ impl Graph {
             let Some(old) = self.records.newest(id).map(|record| &record.body) else {
                 continue;
             };
+            // One that has ended stays ended: somebody may have deleted it while this machine slept.
+            if old.expires <= now {
+                continue;
+            }
             if old.expires > now.saturating_add(limits::AUTO_REFRESH_AHEAD_MS) {
                 let expires = old.expires;
                 self.records.refreshes(id, Some(expires));
                 continue;
             }
-            let life = (old.expires - old.modified().ms())
+            let life = old
+                .expires
+                .saturating_sub(old.modified().ms())
                 .clamp(limits::AUTO_REFRESH_LIFE_MS, limits::RECORD_LIFE_MS);
             // Where our membership ends the record does too.
             let body = old.clone();
+            // Looked at again soon, should it not be stored.
+            let again = now.saturating_add(limits::STORE_AGAIN_MS);
+            self.records.next_refresh = Some(again);
             if let Ok(body) = self.changed(cx, body, now.saturating_add(life)) {
                 let _ = self.write(cx, security, None, Answer::Done, body);
             }
@@ -282,9 +316,8 @@ impl Graph {
         expires: Millis,
     ) -> Result<Body, Error> {
         let peer = self.own.peer();
-        // Should our clock have been set back: a change is later than what it changes.
-        self.records.stamp = self.records.stamp.max(body.modified());
-        let at = self.records.next_stamp(cx.now);
+        // Should our clock have been set back: a change is later than the record.
+        let at = self.records.next_stamp(cx.now).max(body.created.next(0));
         let version = body.version().checked_add(1).ok_or_else(|| {
             Error::new(Code::InvalidRecord).detail("it was changed as often as can be counted")
         })?;
@@ -293,7 +326,7 @@ impl Graph {
         } else {
             Change::ByOther { version, at, peer }
         };
-        body.expires = expires.max(at.ms() + 1);
+        body.expires = expires.max(at.ms().saturating_add(1));
         Ok(body)
     }
 
@@ -314,6 +347,8 @@ impl Graph {
                 rules.max_record_size
             )));
         }
+        // What our neighbors would convict us for.
+        body.check_form(cx.crypto, rules.max_record_size)?;
         let rights = security.rights(self.own.peer());
         if !rights.iter().any(|rights| rights.allow(&body)) {
             return Err(not_allowed(&rights));

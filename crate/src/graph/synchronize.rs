@@ -48,15 +48,21 @@ impl Holdings for ControlHeld {
     }
 }
 
-/// The records that have not ended.
+/// The records that have not ended, but none that others would not take.
 struct RecordsHeld<'a> {
     store: &'a Store,
+    /// What would be refused again need not come again.
+    refused: &'a Set<RecordHash>,
     now: Millis,
 }
 
 impl Holdings for RecordsHeld<'_> {
     fn each(&self, visit: &mut dyn FnMut(&RecordHash)) {
-        self.store.hashes(self.now).for_each(|hash| visit(&hash));
+        let soon = self.now.saturating_add(limits::RECORD_HELD_MS);
+        let offered = self.store.offered(self.now);
+        let taken = offered.filter(|entry| entry.record().body.modified().ms() <= soon);
+        taken.for_each(|entry| visit(&entry.hash()));
+        self.refused.iter().for_each(visit);
     }
 }
 
@@ -97,6 +103,7 @@ impl Graph {
     fn records_held(&self, cx: &Context<'_>) -> RecordsHeld<'_> {
         RecordsHeld {
             store: &self.records.store,
+            refused: &self.records.refused,
             now: self.records.clock.at(cx.now),
         }
     }
@@ -193,6 +200,7 @@ impl Graph {
         let first = self.first_types();
         let records = RecordsHeld {
             store: &self.records.store,
+            refused: &self.records.refused,
             now: self.records.clock.at(cx.now),
         };
         let Some(link) = self.links.get_mut(&id) else {
@@ -277,6 +285,7 @@ impl Graph {
     ) -> bool {
         let records = RecordsHeld {
             store: &self.records.store,
+            refused: &self.records.refused,
             now: self.records.clock.at(cx.now),
         };
         let link = self.links.get_mut(&id);
@@ -431,9 +440,14 @@ impl Graph {
         id: LinkId,
         scope: Scope,
     ) {
-        let Some(link) = self.links.get(&id) else {
+        let now = cx.now.monotonic;
+        let Some(link) = self.links.get_mut(&id) else {
             return;
         };
+        link.lane.forget_answers();
+        if link.lane.is_stalled(now) {
+            return self.fault(cx, id, "it takes no records");
+        }
         let silent = cx.now.monotonic >= link.items_heard + limits::ANTI_ENTROPY_MS;
         let mut steps = Vec::new();
         let run = |reconciler: &mut Reconciler, _: &dyn Holdings| {

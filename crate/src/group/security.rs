@@ -156,7 +156,8 @@ impl Security for Group {
         let signed = self.state.properties.as_ref();
         let properties = signed.map(|signed| &signed.properties);
         Rules {
-            max_record_size: properties.map_or(limits::RECORD_BYTES_DEFAULT, |properties| {
+            // Not known yet: whatever a group may allow.
+            max_record_size: properties.map_or(limits::RECORD_BYTES, |properties| {
                 properties.max_record_size as usize
             }),
             defer_expiration: properties.is_some_and(|properties| properties.defer_expiration),
@@ -185,7 +186,9 @@ impl Security for Group {
                 return Absorbed::Bad;
             }
         }
-        self.sift();
+        if self.unsifted {
+            self.sift();
+        }
         Absorbed::Good
     }
 }

@@ -37,6 +37,17 @@ pub struct Kept {
     pub bytes: u64,
 }
 
+impl Kept {
+    /// What is remembered where only this version was seen.
+    #[must_use]
+    pub fn of(record: &Record) -> Self {
+        Self {
+            expires: record.body.expires,
+            bytes: record.to_bytes().len() as u64,
+        }
+    }
+}
+
 /// A record that is held.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -301,10 +312,7 @@ impl Store {
         now: Millis,
         gone: &mut Vec<Gone>,
     ) -> Inserted {
-        let kept = Kept {
-            expires: record.body.expires,
-            bytes: record.to_bytes().len() as u64,
-        };
+        let kept = Kept::of(&record);
         self.restore(record, hash, kept, now, gone)
     }
 
