@@ -7,9 +7,10 @@
 use std::cell::RefCell;
 
 use peer_group::crypto::{FAKE, Primitives};
-use peer_group::engine::command::{Command, NewInvitation, Target};
+use peer_group::engine::command::{Command, Expiry, NewInvitation, NewRecord, Target};
 use peer_group::engine::input::Input;
 use peer_group::names::ConnectionKind;
+use peer_group::wire::attributes::Value;
 use peer_group::wire::codec::{Bytes, Wire as _};
 use peer_group::wire::rendezvous::ServerMessage;
 use peer_group_tests::sim::options::Options;
@@ -294,6 +295,7 @@ fn live() -> (World, bool) {
             _ => None,
         });
     world.invitations.extend(told);
+    tell(&mut world, 0, |world| add(world, 0));
     world.start(1);
     let options = world.open_options();
     tell(&mut world, 1, |world| {
@@ -306,6 +308,8 @@ fn live() -> (World, bool) {
     world.trust(1);
     tell(&mut world, 1, connect);
     let whole = world.neighbor_count(1) == 1;
+    tell(&mut world, 0, |world| add(world, 0));
+    tell(&mut world, 1, |world| add(world, 1));
     tell(&mut world, 0, |world| send(world, 0));
     tell(&mut world, 1, |world| send(world, 1));
     tell(&mut world, 1, |world| {
@@ -343,6 +347,19 @@ fn connect(world: &World) -> Option<Command> {
         timeout_ms: 1_000,
         addresses: Vec::new(),
     })
+}
+
+/// A record that lives for an hour.
+fn add(world: &World, machine: usize) -> Option<Command> {
+    let record = NewRecord {
+        kind: "chat".to_owned(),
+        data: vec![7; 40],
+        attributes: vec![("size".to_owned(), vec![Value::Number(40)])],
+        expires: Expiry::In(3_600_000),
+        auto_refresh: false,
+    };
+    let handle = world.machines[machine].app.handle?;
+    Some(Command::AddRecord { handle, record })
 }
 
 /// Over the newest connection of the machine.
