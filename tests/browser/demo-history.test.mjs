@@ -65,6 +65,10 @@ describe('the history of the chat', { timeout: 400_000 }, () => {
     await bo.say('Read it.');
     await ada.talk('Written while alone.', 'Read it.');
 
+    await ada.click('.new-topic');
+    await ada.find('[name="topic"]');
+    await shoot(a, '0-new-topic');
+    await a.page.keyboard.press('Escape');
     await ada.topic('Picnic');
     await ada.talk();
     await ada.say('Who brings bread?');
@@ -105,6 +109,7 @@ describe('the history of the chat', { timeout: 400_000 }, () => {
       await one.reads('.mark', 'edited');
     }
     await ada.press('Who brings cheese?', 'Delete');
+    await shoot(a, '2-deleting');
     await ada.press('Who brings cheese?', 'Really delete?');
     for (const one of everybody) await one.talk('I do. <i>Rye</i>?');
     await shoot(c, '3-third');

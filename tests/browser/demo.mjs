@@ -70,6 +70,12 @@ export class Window {
       document.documentElement.clientWidth,
     ]);
     assert.ok(content <= width, `${content} px of content in ${width} px`);
+    const cut = await this.#page.$$eval('.log, .talks', (parts) =>
+      parts
+        .filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)
+        .map(({ outerHTML }) => outerHTML),
+    );
+    assert.deepEqual(cut, [], 'nothing is cut off');
   }
 
   async close() {
