@@ -176,6 +176,10 @@ pub const STALLED_MS: Millis = 60_000;
 pub const ANTI_ENTROPY_MS: Millis = 60_000;
 /// How much peer time may move per minute.
 pub const PEER_TIME_STEP_MS: i64 = 500;
+/// A wall clock that moved this much against the monotonic one was set.
+pub const CLOCK_SET_MS: i64 = 2_000;
+/// From when others are asked for their time to when they are believed to have answered.
+pub const TIME_ASKED_MS: Millis = 5_000;
 /// How far peer time may be from this machine's clock.
 pub const PEER_TIME_CLAMP_MS: i64 = 10 * 60_000;
 

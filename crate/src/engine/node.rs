@@ -512,7 +512,9 @@ impl Node {
                     return;
                 }
                 self.dirty = true;
-                let votes = self.graph.time_votes();
+                // One member's word alone could be a lie: the server's stands beside it.
+                let mut votes = self.graph.time_votes();
+                votes.extend(self.graph.server_time);
                 self.graph.records.clock.adopt(&votes);
                 match &mut self.kind {
                     Kind::Group(group) => group.state.synchronized = true,

@@ -1,7 +1,7 @@
 //! Peer time: the group's clock. Each node keeps how far it is from its own; fewer than half of those
 //! it hears cannot move it, and nobody can move it fast.
 
-use crate::limits::{ANTI_ENTROPY_MS, PEER_TIME_CLAMP_MS, PEER_TIME_STEP_MS};
+use crate::limits::{ANTI_ENTROPY_MS, CLOCK_SET_MS, PEER_TIME_CLAMP_MS, PEER_TIME_STEP_MS};
 use crate::time::{Millis, Now};
 
 /// Peer time at one node.
@@ -9,6 +9,10 @@ use crate::time::{Millis, Now};
 pub struct PeerClock {
     offset_ms: i64,
     moved: Option<Millis>,
+    /// How far the wall clock is from the monotonic one.
+    apart_ms: Option<i64>,
+    /// The wall clock was set since others were last heard: what we were off by says nothing.
+    astray: bool,
 }
 
 impl PeerClock {
@@ -17,8 +21,20 @@ impl PeerClock {
     pub fn new(offset_ms: i64) -> Self {
         Self {
             offset_ms: clamped(offset_ms),
-            moved: None,
+            ..Self::default()
         }
+    }
+
+    /// By how much the wall clock was set since the last look, if it was. (A machine that slept may
+    /// look like that too: then what others say confirms what we have.)
+    pub fn set_by(&mut self, now: Now) -> Option<i64> {
+        let signed = |ms: Millis| i64::try_from(ms).unwrap_or(i64::MAX);
+        let apart = signed(now.wall).saturating_sub(signed(now.monotonic));
+        let before = self.apart_ms.replace(apart)?;
+        let by = apart.saturating_sub(before);
+        let set = by.saturating_abs() > CLOCK_SET_MS;
+        self.astray |= set;
+        set.then_some(by)
     }
 
     /// Peer time minus this machine's wall clock.
@@ -33,15 +49,22 @@ impl PeerClock {
         now.wall.saturating_add_signed(self.offset_ms)
     }
 
-    /// Takes over the time of those who let us in, once.
+    /// Takes over the time of those who let us in, once. Of two that differ the one nearer to our own
+    /// clock: what it was off by before is no measure.
     pub fn adopt(&mut self, votes: &[i64]) {
-        if let Some(offset) = median(votes, self.offset_ms) {
+        if let Some(offset) = median(votes, 0) {
             self.offset_ms = clamped(offset);
         }
     }
 
-    /// Moves a step towards the median of what others say and our own; at most once a minute.
+    /// Moves a step towards the median of what others say and our own; at most once a minute. After
+    /// our wall clock was set it is as at the beginning: their time is taken over.
     pub fn move_towards(&mut self, now: Now, others: &[i64]) {
+        if self.astray && !others.is_empty() {
+            self.astray = false;
+            self.moved = Some(now.monotonic);
+            return self.adopt(others);
+        }
         let early = |moved| now.monotonic < moved + ANTI_ENTROPY_MS;
         if self.moved.is_some_and(early) {
             return;
@@ -106,6 +129,24 @@ mod tests {
             clock.move_towards(minute(n), &[i64::MAX, i64::MAX]);
         }
         assert_eq!(clock.offset_ms(), PEER_TIME_CLAMP_MS);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_right_is_right_at_once() {
+        let mut clock = PeerClock::new(-600_000);
+        let late = |n: u64, by: i64| Now {
+            wall: minute(n).wall.saturating_add_signed(by),
+            ..minute(n)
+        };
+        assert_eq!(clock.set_by(late(0, 3_600_000)), None);
+        assert_eq!(clock.set_by(late(1, 3_600_100)), None, "clocks drift");
+        assert_eq!(clock.set_by(minute(2)), Some(-3_600_100));
+        clock.move_towards(minute(2), &[]);
+        assert_eq!(clock.offset_ms(), -600_000, "nobody has said anything yet");
+        clock.move_towards(minute(2), &[10, 20, 600_000]);
+        assert_eq!(clock.offset_ms(), 20);
+        clock.move_towards(minute(3), &[9_000, 9_000]);
+        assert_eq!(clock.offset_ms(), 20 + PEER_TIME_STEP_MS);
     }
 
     #[test]

@@ -205,7 +205,8 @@ impl Graph {
 
     /// Asks a neighbor for its time, unless it has been asked.
     pub(super) fn ask_time(&mut self, cx: &mut Context<'_>, id: LinkId) {
-        let Some(link) = self.links.get_mut(&id).filter(|l| l.probe.is_none()) else {
+        let link = self.links.get_mut(&id);
+        let Some(link) = link.filter(|l| l.is_open() && l.probe.is_none()) else {
             return;
         };
         let token = u64::from_le_bytes(cx.random.bytes());

@@ -427,9 +427,27 @@ impl Graph {
             }
         }
         let mut votes = self.time_votes();
-        votes.extend(self.server_time);
+        if !votes.is_empty() {
+            votes.extend(self.server_time);
+        }
         self.records.clock.move_towards(cx.now, &votes);
         self.plan_comparison(cx);
+    }
+
+    /// This machine's wall clock was set: how far others are from it must be asked anew, soon.
+    pub(super) fn clock_was_set(&mut self, cx: &mut Context<'_>, by: i64) {
+        self.server_time = self.server_time.map(|offset| offset.saturating_sub(by));
+        let links: Vec<LinkId> = self.links.keys().copied().collect();
+        for id in links {
+            if let Some(link) = self.links.get_mut(&id) {
+                link.peer_time_offset = None;
+            }
+            self.ask_time(cx, id);
+        }
+        if self.neighbors() > 0 {
+            let soon = cx.now.monotonic + limits::TIME_ASKED_MS;
+            self.timers.arm(Timer::Compare, soon);
+        }
     }
 
     /// Ends what hangs: a comparison of which nothing was heard for a minute will not end by itself.
