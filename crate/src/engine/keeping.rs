@@ -138,7 +138,7 @@ impl Node {
             (Keeping::Writes, Ok(())) => {
                 self.graph.written(cx);
                 // There is room: what failed before may do as well.
-                self.keeper.failed = false;
+                self.store_again();
             }
             (Keeping::Writes, Err(fault)) => self.graph.not_written(cx, &save_error(fault)),
             (Keeping::Changes(_), Ok(())) => self.settle_imports(cx, None),
@@ -167,9 +167,10 @@ impl Node {
         }
     }
 
-    /// Tries again to store what others wrote.
+    /// Tries again to store what others wrote, and what it rests on.
     pub(super) fn store_again(&mut self) {
         self.keeper.failed = false;
+        self.save_failed = false;
     }
 
     /// The node ends: a last save of what is not stored yet. Nobody waits for it.

@@ -99,7 +99,7 @@ pub(super) struct Node {
     pub(super) keeper: Keeper,
     pub(super) saving: Option<StorageId>,
     pub(super) dirty: bool,
-    /// The last save failed: tried again when the app connects again.
+    /// The last save failed: tried again when the app connects again, or after a pause.
     pub(super) save_failed: bool,
     pub(super) trouble: Option<Error>,
 }
@@ -341,6 +341,8 @@ impl Node {
         self.save_failed = result.is_err();
         if result.is_err() {
             self.dirty = true;
+            let again = cx.now.monotonic + limits::STORE_AGAIN_MS;
+            self.timers.arm(Timer::StoreAgain, again);
             self.fail_connects(cx, &Code::StorageFull.into());
         }
     }
