@@ -22,11 +22,14 @@
 //! seed draws, and whatever the machines do, no check of [`checks`] may fail. Then everything is
 //! mended, and within a bound the group must be whole, talk, and end as it should ([`universe`]).
 
+pub mod agree;
 pub mod app;
 pub mod checks;
 pub mod dice;
 pub mod effects;
 pub mod faults;
+pub mod forger;
+pub mod hostile;
 pub mod machine;
 pub mod net;
 pub mod options;
@@ -36,4 +39,7 @@ pub mod server;
 pub mod taint;
 pub mod trace;
 pub mod universe;
+pub mod verify;
+pub mod view;
+pub mod work;
 pub mod world;

@@ -10,6 +10,8 @@ use peer_group::names::{
 };
 use peer_group::time::Millis;
 
+use super::view::View;
+use super::work::Asked as Changing;
 use super::world::{Happening, World};
 
 /// How long apps let `connect` take.
@@ -28,6 +30,8 @@ pub enum Act {
     Take(ConnectionId),
     /// Whatever comes to its mind.
     Idle,
+    /// Something with records.
+    Work,
 }
 
 /// What a command was, for its answer.
@@ -77,6 +81,14 @@ pub struct App {
     pub takes: bool,
     /// It left for good.
     pub retired: bool,
+    /// The records, as it knows them.
+    pub view: View,
+    /// Changes of records under way.
+    pub calls: BTreeMap<RequestId, Changing>,
+    /// One that is being asked for.
+    pub next_call: Option<Changing>,
+    /// When its last handle was closed.
+    pub closed_at: Millis,
     asked: BTreeMap<RequestId, Asked>,
     sent: u64,
 }
@@ -101,6 +113,10 @@ impl App {
             failures: Vec::new(),
             takes: true,
             retired: false,
+            view: View::default(),
+            calls: BTreeMap::new(),
+            next_call: None,
+            closed_at: 0,
             asked: BTreeMap::new(),
             sent: 0,
         }
@@ -130,6 +146,7 @@ impl App {
         self.node = Some(opened.node);
         self.node_id = Some(opened.node_id);
         self.connected = false;
+        self.view = View::default();
     }
 }
 
@@ -181,6 +198,8 @@ impl World {
                 of.app.promised.insert(request, connection);
             }
             of.app.asked.insert(request, asked);
+            self.work_asked(machine, request);
+            let of = &mut self.machines[machine];
             let noted = of.model.asked(self.now, request, limit);
             self.check(machine, noted);
         }
@@ -213,6 +232,13 @@ impl World {
         self.do_later(machine, delay, Act::Begin);
         let idle = self.app_dice.between(1_000, 10_000);
         self.do_later(machine, idle, Act::Idle);
+        self.work_later(machine);
+    }
+
+    fn work_later(&mut self, machine: usize) {
+        let (low, high) = self.options.work_ms;
+        let delay = self.work_dice.between(low, high);
+        self.do_later(machine, delay, Act::Work);
     }
 
     /// An app does something.
@@ -246,6 +272,12 @@ impl World {
                 {
                     self.fail(format!("machine {machine}: take was refused: {error:?}"));
                 }
+            }
+            (Act::Work, _) if !self.calm => {
+                if let Some(handle) = handle {
+                    self.work(machine, handle);
+                }
+                self.work_later(machine);
             }
             (Act::Idle, _) if !self.calm => {
                 if let Some(handle) = handle {
@@ -391,8 +423,19 @@ impl World {
                     self.do_later(machine, delay, Act::Take(connection));
                 }
             }
+            Event::RecordChanged {
+                node,
+                change,
+                id,
+                kind,
+            } => {
+                let app = &mut self.machines[machine].app;
+                if app.node == Some(node) && app.handle.is_some() {
+                    let told = app.view.told(change, id, &kind);
+                    self.check(machine, told);
+                }
+            }
             Event::ConnectionFailed { .. }
-            | Event::RecordChanged { .. }
             | Event::TypeSynchronized { .. }
             | Event::StorageFailed { .. } => {}
             Event::Closed { handle, .. } => self.handle_closed(machine, handle),
@@ -403,6 +446,8 @@ impl World {
         let app = &mut self.machines[machine].app;
         if app.handle == Some(handle) {
             app.handle = None;
+            app.closed_at = self.now;
+            app.view = View::default();
             app.connected = false;
             app.status = None;
             app.connections.clear();
@@ -414,6 +459,7 @@ impl World {
     }
 
     fn answered(&mut self, machine: usize, request: RequestId, result: Result<Answer, Error>) {
+        self.work_answered(machine, request, &result);
         let app = &mut self.machines[machine].app;
         app.answers.insert(request, result.clone());
         let asked = app.asked.remove(&request);

@@ -2,9 +2,9 @@
 
 use peer_group::engine::command::Store;
 use peer_group::engine::effect::Effect;
-use peer_group::engine::input::{Input, Verdict};
+use peer_group::engine::input::{Input, StorageFault, Verdict};
 
-use super::machine::{Machine, Write};
+use super::machine::{Machine, Work, Write};
 use super::world::{Happening, World};
 
 impl Machine {
@@ -58,44 +58,28 @@ impl World {
                 storage,
                 store,
                 prefix,
-            } => {
-                let entries = self.machines[machine].read(&store, &prefix);
-                self.soon(
-                    machine,
-                    Input::Loaded {
-                        storage,
-                        result: Ok(entries),
-                    },
-                );
-            }
+            } => self.disk_work(machine, |_| Work::Read {
+                storage,
+                store,
+                prefix,
+            }),
             Effect::Persist {
                 storage,
                 store,
                 changes,
                 ..
-            } => {
-                let of = &mut self.machines[machine];
-                of.write_count += 1;
-                let (write, life) = (of.write_count, of.life);
-                of.writes.insert(
-                    write,
-                    Write {
-                        storage,
-                        store,
-                        changes,
-                    },
-                );
-                let (low, high) = self.options.storage_ms;
-                let delay = self.dice.between(low, high);
-                self.later(
-                    delay,
-                    Happening::Written {
-                        machine,
-                        life,
-                        write,
-                    },
-                );
-            }
+            } => self.disk_work(machine, |full| {
+                let write = Write {
+                    storage,
+                    store,
+                    changes,
+                };
+                if full {
+                    Work::Refuse(write.storage)
+                } else {
+                    Work::Write(write)
+                }
+            }),
             Effect::Lock { node, .. } => self.soon(
                 machine,
                 Input::Locked {
@@ -130,22 +114,55 @@ impl World {
         );
     }
 
-    /// A write is on disk, unless the machine ended before.
-    pub fn written(&mut self, machine: usize, life: u32, write: u64) {
+    /// Storage works in order: what is read after a write sees it.
+    fn disk_work(&mut self, machine: usize, work: impl FnOnce(bool) -> Work) {
+        let (low, high) = self.options.storage_ms;
+        let done = self.now + self.dice.between(low, high);
+        let of = &mut self.machines[machine];
+        of.work_count += 1;
+        let (number, life) = (of.work_count, of.life);
+        of.work.insert(number, work(of.disk_full));
+        of.disk_busy = of.disk_busy.max(done);
+        let delay = of.disk_busy - self.now;
+        self.later(
+            delay,
+            Happening::Disk {
+                machine,
+                life,
+                work: number,
+            },
+        );
+    }
+
+    /// Storage has done something, unless the machine ended before.
+    pub fn disk_done(&mut self, machine: usize, life: u32, work: u64) {
         let of = &mut self.machines[machine];
         if of.life != life {
             return;
         }
-        if let Some(write) = of.writes.remove(&write) {
-            let storage = write.storage;
-            of.apply(write);
-            self.input(
-                machine,
+        let input = match of.work.remove(&work) {
+            None => return,
+            Some(Work::Read {
+                storage,
+                store,
+                prefix,
+            }) => Input::Loaded {
+                storage,
+                result: Ok(of.read(&store, &prefix)),
+            },
+            Some(Work::Write(write)) => {
+                let storage = write.storage;
+                of.apply(write);
                 Input::Persisted {
                     storage,
                     result: Ok(()),
-                },
-            );
-        }
+                }
+            }
+            Some(Work::Refuse(storage)) => Input::Persisted {
+                storage,
+                result: Err(StorageFault::Full),
+            },
+        };
+        self.input(machine, input);
     }
 }

@@ -25,10 +25,12 @@ pub enum Fault {
     Crash,
     /// A wall clock steps.
     ClockStep,
+    /// A machine's storage takes nothing for a while.
+    DiskFull,
 }
 
 impl Fault {
-    /// Every kind.
+    /// Every kind but those that came later, which are drawn by themselves.
     pub const ALL: &'static [Self] = &[
         Self::SocketBreaks,
         Self::ServerRestarts,
@@ -105,10 +107,23 @@ impl World {
                 let back = self.fault_dice.per_mille(500);
                 self.machines[wrong].wall_offset = if back { -step } else { step };
             }
+            Fault::DiskFull => {
+                // As with a crash: before its group is on disk the creator has none.
+                if !self.invitations.is_empty() || machine != 0 {
+                    self.machines[machine].disk_full = true;
+                    self.later(short, Happening::Room { machine });
+                }
+            }
         }
         let (low, high) = self.options.fault_ms;
         let wait = self.fault_dice.between(low, high);
         self.later(wait, Happening::Fault);
+    }
+
+    /// A disk has room again.
+    pub fn disk_has_room(&mut self, machine: usize) {
+        self.machines[machine].disk_full = false;
+        self.machines[machine].disk_was_full = self.now;
     }
 
     /// From a second to an hour, the shorter the more often.
@@ -137,6 +152,9 @@ impl World {
             }
             self.net.server_cut[from] = false;
             self.machines[from].wall_offset = 0;
+            if self.machines[from].disk_full {
+                self.disk_has_room(from);
+            }
             let token = self.machines[from].freezes;
             self.thaw(from, token);
             self.start(from);

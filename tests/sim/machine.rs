@@ -3,17 +3,19 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use peer_group::engine::command::Store;
-use peer_group::engine::event::Event;
+use peer_group::engine::event::{Answer, Event};
 use peer_group::engine::input::Input;
 use peer_group::engine::{Config, Engine};
+use peer_group::error::Error;
 use peer_group::limits;
-use peer_group::names::StorageId;
+use peer_group::names::{RequestId, StorageId};
 use peer_group::time::{Millis, Now};
 
 use super::app::App;
 use super::checks::Model;
 use super::dice::Dice;
 use super::options::TimerStyle;
+use super::view::History;
 use super::world::{Happening, World};
 
 /// Where monotonic clocks begin: not at zero, where wrong subtractions hide.
@@ -31,6 +33,23 @@ pub struct Write {
     pub changes: Vec<(String, Option<Vec<u8>>)>,
 }
 
+/// What storage has to do.
+pub enum Work {
+    /// Read every value whose key begins so.
+    Read {
+        /// Its name with the engine.
+        storage: StorageId,
+        /// Where.
+        store: Store,
+        /// What the keys begin with.
+        prefix: String,
+    },
+    /// Write.
+    Write(Write),
+    /// Say that there is no room for a write.
+    Refuse(StorageId),
+}
+
 /// A machine.
 pub struct Machine {
     /// The engine, while there is one.
@@ -39,10 +58,16 @@ pub struct Machine {
     pub life: u32,
     /// What is on disk.
     pub disk: BTreeMap<(Store, String), Vec<u8>>,
-    /// Writes under way, by number.
-    pub writes: BTreeMap<u64, Write>,
-    /// Counts writes.
-    pub write_count: u64,
+    /// What storage has yet to do, by number.
+    pub work: BTreeMap<u64, Work>,
+    /// Counts that.
+    pub work_count: u64,
+    /// Until when storage is busy.
+    pub disk_busy: Millis,
+    /// Storage takes nothing.
+    pub disk_full: bool,
+    /// When storage last refused, or began to take again.
+    pub disk_was_full: Millis,
     /// The program does not run: what comes waits here.
     pub backlog: Option<VecDeque<Input>>,
     /// Nor does its network.
@@ -65,6 +90,10 @@ pub struct Machine {
     pub heard: Vec<(Millis, Event)>,
     /// What the engine may hold.
     pub max_bytes: usize,
+    /// What it must not forget or see again.
+    pub history: History,
+    /// How often its engine is being drained within a drain.
+    pub depth: u32,
     wake: Option<(Millis, u64)>,
     wake_count: u64,
     wakes_now: (Millis, u32),
@@ -78,8 +107,11 @@ impl Machine {
             engine: None,
             life: 0,
             disk: BTreeMap::new(),
-            writes: BTreeMap::new(),
-            write_count: 0,
+            work: BTreeMap::new(),
+            work_count: 0,
+            disk_busy: 0,
+            disk_full: false,
+            disk_was_full: 0,
             backlog: None,
             asleep: false,
             freezes: 0,
@@ -91,6 +123,8 @@ impl Machine {
             model: Model::default(),
             heard: Vec::new(),
             max_bytes: limits::ENGINE_BYTES,
+            history: History::default(),
+            depth: 0,
             wake: None,
             wake_count: 0,
             wakes_now: (0, 0),
@@ -153,12 +187,17 @@ impl World {
         let silent = self.dice.per_mille(500);
         self.drop_links(machine, silent);
         self.drop_sockets(machine, silent);
-        // A write under way may have reached the disk though nobody heard of it.
-        for (_, write) in core::mem::take(&mut self.machines[machine].writes) {
+        // The first of the writes under way may have reached the disk though nobody heard of it.
+        for (_, work) in core::mem::take(&mut self.machines[machine].work) {
             if self.dice.per_mille(500) {
+                break;
+            }
+            if let Work::Write(write) = work {
                 self.machines[machine].apply(write);
             }
         }
+        self.machines[machine].disk_busy = 0;
+        self.forget_graves(machine);
         let of = &mut self.machines[machine];
         of.disk.retain(|(store, _), _| *store != Store::Memory);
         of.engine = None;
@@ -184,6 +223,8 @@ impl World {
             arrives(&mut input);
         }
         let now = self.clock(machine);
+        let history = &mut self.machines[machine].history;
+        history.latest_wall = history.latest_wall.max(now.wall);
         self.machines[machine].model.hears(&input);
         self.trace
             .machine(self.now, machine, || format!("<- {input:?}"));
@@ -201,6 +242,23 @@ impl World {
 
     /// Takes everything the engine wants, says, and waits for.
     pub fn drain(&mut self, machine: usize) {
+        self.pour(machine, None);
+        self.check_accused();
+        if self.machines[machine].depth == 0 {
+            self.look(machine);
+        }
+        self.check_state(machine);
+        self.arm(machine);
+    }
+
+    /// Takes everything the engine has; the answer that is `wanted` is handed back instead of told.
+    pub fn pour(
+        &mut self,
+        machine: usize,
+        wanted: Option<RequestId>,
+    ) -> Option<Result<Answer, Error>> {
+        let mut answer = None;
+        self.machines[machine].depth += 1;
         while let Some(engine) = &mut self.machines[machine].engine {
             if let Some(effect) = engine.poll_effect() {
                 self.trace
@@ -208,16 +266,22 @@ impl World {
                 let result = self.machines[machine].model.effect(self.now, &effect);
                 self.check(machine, result);
                 self.effect(machine, effect);
-            } else if let Some(event) = engine.poll_event() {
-                self.trace
-                    .machine(self.now, machine, || format!("** {event:?}"));
-                self.event(machine, event);
-            } else {
-                break;
+                continue;
+            }
+            match engine.poll_event() {
+                Some(Event::Answered { request, result }) if Some(request) == wanted => {
+                    answer = Some(result);
+                }
+                Some(event) => {
+                    self.trace
+                        .machine(self.now, machine, || format!("** {event:?}"));
+                    self.event(machine, event);
+                }
+                None => break,
             }
         }
-        self.check_state(machine);
-        self.arm(machine);
+        self.machines[machine].depth -= 1;
+        answer
     }
 
     /// Arms the engine's deadline as this machine's timers keep it.

@@ -136,6 +136,8 @@ pub struct End {
     consent_armed: bool,
     incoming: VecDeque<(Millis, Parcel)>,
     pump_armed: bool,
+    /// What its engine sent of comparisons: messages and bytes.
+    pub compared: (u64, u64),
 }
 
 /// All links, and what is cut.
@@ -222,6 +224,7 @@ impl World {
             consent_armed: false,
             incoming: VecDeque::new(),
             pump_armed: false,
+            compared: (0, 0),
         });
         if let Some(remote) = remote {
             self.set_remote(machine, end, remote);
@@ -387,8 +390,21 @@ impl World {
         if self.net.ends[end].phase == Phase::Open
             && let Some(other) = self.net.ends[end].other
         {
-            self.send_parcel(other, Parcel::Frame(channel, bytes));
+            self.tally_frame(end, other, &bytes);
+            let parcels = if self.lies(machine) {
+                self.lie(other, bytes)
+            } else {
+                vec![bytes]
+            };
+            for bytes in parcels {
+                self.send_parcel(other, Parcel::Frame(channel, bytes));
+            }
         }
+    }
+
+    /// A frame that no engine wrote is under way to an end.
+    pub fn slip_in(&mut self, to: usize, channel: Channel, bytes: Vec<u8>) {
+        self.send_parcel(to, Parcel::Frame(channel, bytes));
     }
 
     fn send_parcel(&mut self, to: usize, parcel: Parcel) {
@@ -437,6 +453,9 @@ impl World {
         let link = self.net.ends[to].link;
         match self.net.ends[to].incoming.pop_front() {
             Some((_, Parcel::Frame(channel, bytes))) => {
+                if self.lies(b) {
+                    self.overhear(&bytes);
+                }
                 self.report(
                     to,
                     0,

@@ -4,6 +4,7 @@ use peer_group::crypto::Crypto;
 
 use super::dice::Dice;
 use super::faults::Fault;
+use super::hostile::Trick;
 
 /// How a machine's timers come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,6 +56,12 @@ pub struct Options {
     pub server: String,
     /// Apps act by themselves: open, connect, come back.
     pub automatic: bool,
+    /// The machine whose member lies, and how.
+    pub hostile: Option<(usize, Vec<Trick>)>,
+    /// Between two things that an app does with records.
+    pub work_ms: (u64, u64),
+    /// How often, in a thousand, it does many at once.
+    pub burst_per_mille: u64,
 }
 
 impl Options {
@@ -64,16 +71,37 @@ impl Options {
         let dice = &mut Dice::new(seed, "options");
         let low = dice.between(1, 80);
         let server_low = dice.between(1, 100);
-        let kinds = Fault::ALL
+        // What came later has dice of its own.
+        let later = &mut Dice::new(seed, "options 2");
+        let mut kinds: Vec<Fault> = Fault::ALL
             .iter()
             .filter(|_| dice.per_mille(500))
             .copied()
             .collect();
+        if later.per_mille(400) {
+            kinds.push(Fault::DiskFull);
+        }
+        let few = usize::try_from(dice.between(2, 8)).unwrap_or(2);
+        let many = usize::try_from(later.between(9, 10)).unwrap_or(9);
+        let nodes = if later.per_mille(150) { many } else { few };
+        let hostile = later.per_mille(400).then(|| {
+            let machine = 1 + later.index(nodes - 1);
+            let often = later.pick(&[100, 300, 1000]);
+            let mut tricks: Vec<Trick> = Trick::ALL
+                .iter()
+                .filter(|_| later.per_mille(often))
+                .copied()
+                .collect();
+            if tricks.is_empty() {
+                tricks.push(Trick::Resurrects);
+            }
+            (machine, tricks)
+        });
         let rare = |dice: &mut Dice| dice.pick(&[0, 0, 20, 100, 300]);
         Self {
             seed,
             crypto,
-            nodes: usize::try_from(dice.between(2, 8)).unwrap_or(2),
+            nodes,
             latency_ms: (low, low + dice.between(0, 120)),
             server_ms: (server_low, server_low + dice.between(0, 150)),
             loss_per_mille: dice.pick(&[0, 0, 10, 50, 200]),
@@ -94,6 +122,9 @@ impl Options {
             accept_per_mille: dice.pick(&[1000, 1000, 700]),
             server: "ws://rendezvous.test:8443".to_owned(),
             automatic: true,
+            hostile,
+            work_ms: later.pick(&[(400, 4_000), (2_000, 15_000), (5_000, 60_000)]),
+            burst_per_mille: later.pick(&[0, 10, 20]),
         }
     }
 
@@ -115,6 +146,7 @@ impl Options {
             silent_close_per_mille: 0,
             accept_per_mille: 1000,
             automatic: false,
+            hostile: None,
             ..Self::of(seed, crypto)
         }
     }

@@ -9,6 +9,9 @@ use peer_group::crypto::{Crypto, FAKE, REAL};
 
 use super::universe::{Figures, run};
 
+/// A seed that takes longer is named.
+const SLOW_S: f64 = 5.0;
+
 /// A seed that failed, and how.
 pub struct Failed {
     /// Which.
@@ -90,7 +93,12 @@ pub fn attempt_all(name: &str, seeds: &[u64], real: bool) -> Vec<Failed> {
                         .ok()
                         .and_then(|index| seeds.get(index));
                     let Some(seed) = seed else { break };
+                    let begun = Instant::now();
                     let result = attempt(*seed, real);
+                    let took = begun.elapsed().as_secs_f64();
+                    if took > SLOW_S {
+                        println!("seed {seed} took {took:.1} s");
+                    }
                     let mut results = results.lock().unwrap();
                     match result {
                         Ok(figures) => results.0.push(figures),
@@ -110,16 +118,23 @@ pub fn attempt_all(name: &str, seeds: &[u64], real: bool) -> Vec<Failed> {
     });
     let (figures, failed) = results.into_inner().unwrap();
     let total = |of: fn(&Figures) -> u64| figures.iter().map(of).sum::<u64>();
-    let mut waits: Vec<u64> = figures.iter().map(|of| of.converged_ms).collect();
-    waits.sort_unstable();
-    let at = |percent: usize| {
-        waits
-            .get(waits.len().saturating_sub(1) * percent / 100)
-            .copied()
+    let waits = |of: fn(&Figures) -> u64| -> String {
+        let mut waits: Vec<u64> = figures.iter().map(of).collect();
+        waits.sort_unstable();
+        let at = |percent: usize| {
+            let wait = waits.get(waits.len().saturating_sub(1) * percent / 100);
+            wait.copied().unwrap_or(0) as f64 / 1000.0
+        };
+        format!(
+            "{:.1} s median, {:.1} s p99, {:.1} s at most",
+            at(50),
+            at(99),
+            at(100)
+        )
     };
     println!(
-        "{name}: {} seeds, {} failed, {} crypto; {:.1} s real, {:.1} h virtual, {} steps, {} link ends; \
-         whole after {:.1} s median, {:.1} s p99, {:.1} s at most",
+        "{name}: {} seeds, {} failed, {} crypto; {:.1} s real, {:.1} h virtual, {} steps, {} link ends, \
+         {} records in the end\n  whole after {}\n  then agreed after {}\n  last changes everywhere after {}",
         seeds.len(),
         failed.len(),
         if real { "real" } else { "fake" },
@@ -127,9 +142,10 @@ pub fn attempt_all(name: &str, seeds: &[u64], real: bool) -> Vec<Failed> {
         total(|of| of.virtual_ms) as f64 / 3_600_000.0,
         total(|of| of.steps),
         total(|of| of.links),
-        at(50).unwrap_or(0) as f64 / 1000.0,
-        at(99).unwrap_or(0) as f64 / 1000.0,
-        at(100).unwrap_or(0) as f64 / 1000.0,
+        total(|of| of.records),
+        waits(|of| of.converged_ms),
+        waits(|of| of.agreed_ms),
+        waits(|of| of.spread_ms),
     );
     failed
 }

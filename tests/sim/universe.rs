@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use peer_group::crypto::Crypto;
 use peer_group::engine::command::{Command, Target};
 use peer_group::engine::event::{Answer, ConnectionInfo, ConnectionStatus, Event, State};
+use peer_group::limits;
 use peer_group::names::{ConnectionId, ConnectionKind, NodeId, PeerId};
 use peer_group::time::Millis;
 
@@ -31,6 +32,12 @@ pub struct Figures {
     pub converged_ms: Millis,
     /// Links that were begun.
     pub links: u64,
+    /// From the full mesh to agreement about records.
+    pub agreed_ms: Millis,
+    /// From the last changes to agreement about them.
+    pub spread_ms: Millis,
+    /// Records that are shown in the end.
+    pub records: u64,
 }
 
 impl World {
@@ -54,6 +61,8 @@ impl World {
             let text = format!("whole, and then not: {}", self.gaps());
             self.fail(text);
         }
+        let (agreed_ms, spread_ms) = self.settle_records();
+        let first = self.machines[0].app.view.shown.len();
         for number in 0..self.machines.len().min(3) {
             self.talk(number);
         }
@@ -66,6 +75,9 @@ impl World {
                 virtual_ms: self.now,
                 converged_ms,
                 links: self.net.ends.len() as u64,
+                agreed_ms,
+                spread_ms,
+                records: first as u64,
             }),
         }
     }
@@ -77,10 +89,14 @@ impl World {
             self.later(delay, Happening::Start { machine });
         }
         self.later(self.options.fault_ms.0, Happening::Fault);
+        if self.hostile.is_some() {
+            self.later(self.options.fault_ms.1, Happening::Mischief);
+        }
         let end = self.now + self.options.safety_ms;
         while self.now < end && self.failure.is_none() {
             self.run_for(10_000.min(end - self.now));
             self.check_requests();
+            self.check_views();
         }
         // Some universes see the longest sleep to its end.
         if self.app_dice.per_mille(300) {
@@ -106,13 +122,14 @@ impl World {
 
     fn others(&self, machine: usize) -> BTreeSet<(Option<NodeId>, Option<PeerId>)> {
         let all = self.machines.iter().enumerate();
-        all.filter(|(other, _)| *other != machine)
+        all.filter(|(other, _)| *other != machine && !self.lies(*other))
             .filter(|(_, of)| of.app.handle.is_some())
             .map(|(_, of)| (of.app.node_id, of.app.peer))
             .collect()
     }
 
-    /// Everybody is online and is everybody else's neighbor, once.
+    /// Everybody honest is online and is everybody else's neighbor, once; in a group that is too
+    /// large for that, they hang together.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.gap().is_none()
@@ -126,9 +143,29 @@ impl World {
     }
 
     fn gap(&self) -> Option<(usize, String)> {
-        (0..self.machines.len())
-            .filter(|machine| !self.machines[*machine].app.retired)
-            .find_map(|machine| Some((machine, self.gap_of(machine)?)))
+        let honest = self.honest();
+        let apart = honest
+            .iter()
+            .find_map(|machine| Some((*machine, self.gap_of(*machine)?)));
+        apart.or_else(|| self.split(&honest))
+    }
+
+    /// Somebody whom the first one's neighbors and theirs do not reach.
+    fn split(&self, honest: &[usize]) -> Option<(usize, String)> {
+        let mut reached: BTreeSet<usize> = honest.first().copied().into_iter().collect();
+        let mut edge: Vec<usize> = reached.iter().copied().collect();
+        while let Some(machine) = edge.pop() {
+            for info in self.neighbors(machine) {
+                let Some((other, _)) = self.nodes.get(&info.node_id) else {
+                    continue;
+                };
+                if honest.contains(other) && reached.insert(*other) {
+                    edge.push(*other);
+                }
+            }
+        }
+        let lost = honest.iter().find(|machine| !reached.contains(machine))?;
+        Some((*lost, "no path leads there".to_owned()))
     }
 
     fn gap_of(&self, machine: usize) -> Option<String> {
@@ -138,7 +175,8 @@ impl World {
         };
         let others = self.others(machine);
         let status = engine.status(handle).ok()?;
-        let state = if others.is_empty() {
+        let neighbors = self.neighbors(machine);
+        let state = if neighbors.is_empty() && others.is_empty() {
             State::Listening
         } else {
             State::Online
@@ -146,12 +184,22 @@ impl World {
         if !of.app.connected || status.state != state || !status.listening || !status.synchronized {
             return Some(format!("{status:?}; failures {:?}", of.app.failures.last()));
         }
-        let neighbors = self.neighbors(machine);
+        let is_liar = |info: &&ConnectionInfo| {
+            let owner = self.nodes.get(&info.node_id);
+            owner.is_some_and(|(machine, _)| self.lies(*machine))
+        };
+        let neighbors: Vec<_> = neighbors.iter().filter(|info| !is_liar(info)).collect();
         let shown: BTreeSet<_> = neighbors
             .iter()
             .map(|info| (Some(info.node_id), Some(info.peer)))
             .collect();
-        if neighbors.len() != others.len() || shown != others {
+        let is_full = self.present() <= limits::FULL_MESH_NODES;
+        let fits = if is_full {
+            shown == others
+        } else {
+            shown.is_subset(&others)
+        };
+        if neighbors.len() != shown.len() || !fits {
             let names = |of: &BTreeSet<(Option<NodeId>, Option<PeerId>)>| -> Vec<String> {
                 of.iter().map(|(node, _)| self.name_of(*node)).collect()
             };
@@ -163,6 +211,12 @@ impl World {
             ));
         }
         None
+    }
+
+    /// Machines that are still here.
+    fn present(&self) -> usize {
+        let all = self.machines.iter();
+        all.filter(|of| !of.app.retired).count()
     }
 
     /// `m3`, or `m3 of before` for a node that machine 3 was.
@@ -182,9 +236,14 @@ impl World {
         if self.failure.is_some() {
             return;
         }
-        let from = self.app_dice.index(self.machines.len());
-        let step = 1 + self.app_dice.index(self.machines.len() - 1);
-        let to = (from + step) % self.machines.len();
+        let honest = self.honest();
+        if honest.len() < 2 {
+            return;
+        }
+        let from = self.app_dice.index(honest.len());
+        let step = 1 + self.app_dice.index(honest.len() - 1);
+        let to = honest[(from + step) % honest.len()];
+        let from = honest[from];
         let (peer, node) = (self.machines[to].app.peer, self.machines[to].app.node_id);
         let address = {
             let of = &self.machines[to];
@@ -194,11 +253,16 @@ impl World {
             self.fail(format!("machine {to} is online and has no address"));
             return;
         };
-        let target = self.app_dice.pick(&[
+        let mut targets = vec![
             Target::Peer(peer),
             Target::Node(node),
             Target::Address(address),
-        ]);
+        ];
+        // Who is no neighbor is not known by name.
+        if self.present() > limits::FULL_MESH_NODES {
+            targets.drain(..2);
+        }
+        let target = self.app_dice.pick(&targets);
         let label = format!("talk {number}");
         let handle = self.machines[from].app.handle();
         let open = Command::OpenDirect {
@@ -308,17 +372,22 @@ impl World {
         if self.failure.is_some() {
             return;
         }
-        let leaver = self.app_dice.index(self.machines.len());
+        let honest = self.honest();
+        let leaver = self.app_dice.pick(&honest);
         let gone = self.machines[leaver].app.node_id;
+        let neighbors: Vec<NodeId> = self
+            .neighbors(leaver)
+            .iter()
+            .map(|info| info.node_id)
+            .collect();
         self.close(leaver);
         let since = self.now;
         let limit = self.news_limit();
         let everybody_heard = |world: &Self| {
-            let others = world
-                .machines
-                .iter()
-                .enumerate()
-                .filter(|(other, _)| *other != leaver);
+            let others = world.machines.iter().enumerate().filter(|(other, of)| {
+                let linked = of.app.node_id.is_some_and(|node| neighbors.contains(&node));
+                *other != leaver && linked && !world.lies(*other)
+            });
             others.into_iter().all(|(_, of)| {
                 of.heard
                     .iter()

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use peer_group::engine::input::Input;
-use peer_group::names::{NodeId, PeerId};
+use peer_group::names::{NodeId, PeerId, RecordId};
 use peer_group::time::Millis;
 
 use super::app::Act;
 use super::dice::Dice;
+use super::faults::Fault;
+use super::hostile::Hostile;
 use super::machine::Machine;
 use super::net::Net;
 use super::options::Options;
@@ -47,14 +49,19 @@ pub enum Happening {
         /// What.
         act: Act,
     },
-    /// A write reaches the disk.
-    Written {
+    /// Storage has done something.
+    Disk {
         /// Where.
         machine: usize,
         /// In which life.
         life: u32,
         /// Which.
-        write: u64,
+        work: u64,
+    },
+    /// A disk has room again.
+    Room {
+        /// Whose.
+        machine: usize,
     },
     /// A machine starts (again).
     Start {
@@ -124,6 +131,8 @@ pub enum Happening {
     },
     /// Another fault.
     Fault,
+    /// The liar does something.
+    Mischief,
 }
 
 /// The first thing that went wrong.
@@ -169,6 +178,16 @@ pub struct World {
     pub app_dice: Dice,
     /// Choices of the faults.
     pub fault_dice: Dice,
+    /// Choices of what apps do with records.
+    pub work_dice: Dice,
+    /// Clocks may be set wrong.
+    pub clocks_step: bool,
+    /// Who found fault with whom.
+    pub accused: Option<(usize, usize)>,
+    /// The member that lies.
+    pub hostile: Option<Hostile>,
+    /// Records that somebody asked to delete who may.
+    pub deleted: BTreeSet<RecordId>,
     queue: BTreeMap<(Millis, u64), Happening>,
     order: u64,
     instant: (Millis, u64),
@@ -199,6 +218,14 @@ impl World {
             dice,
             app_dice: Dice::new(seed, "app"),
             fault_dice: Dice::new(seed, "faults"),
+            work_dice: Dice::new(seed, "work"),
+            deleted: BTreeSet::new(),
+            accused: None,
+            clocks_step: options.faults.contains(&Fault::ClockStep),
+            hostile: options
+                .hostile
+                .clone()
+                .map(|(machine, tricks)| Hostile::new(seed, machine, tricks)),
             queue: BTreeMap::new(),
             order: 0,
             instant: (0, 0),
@@ -303,11 +330,12 @@ impl World {
                     self.act(machine, act);
                 }
             }
-            Happening::Written {
+            Happening::Disk {
                 machine,
                 life,
-                write,
-            } => self.written(machine, life, write),
+                work,
+            } => self.disk_done(machine, life, work),
+            Happening::Room { machine } => self.disk_has_room(machine),
             Happening::Start { machine } => self.start(machine),
             Happening::Thaw { machine, token } => self.thaw(machine, token),
             Happening::Accept { conn } => self.accept(conn),
@@ -323,6 +351,7 @@ impl World {
             Happening::Frame { end } => self.frame(end),
             Happening::Consent { end } => self.consent(end),
             Happening::Fault => self.fault(),
+            Happening::Mischief => self.mischief(),
         }
     }
 }
