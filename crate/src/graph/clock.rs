@@ -11,18 +11,26 @@ pub struct PeerClock {
     moved: Option<Millis>,
     /// How far the wall clock is from the monotonic one.
     apart_ms: Option<i64>,
-    /// The wall clock was set since others were last heard: what we were off by says nothing.
+    /// The wall clock was set since others were last heard, or may have been: what we were off by
+    /// says nothing.
     astray: bool,
 }
 
 impl PeerClock {
-    /// A clock that is that far from this machine's.
+    /// A clock that was that far from this machine's when it was last looked at.
     #[must_use]
     pub fn new(offset_ms: i64) -> Self {
         Self {
             offset_ms: clamped(offset_ms),
+            astray: true,
             ..Self::default()
         }
+    }
+
+    /// Whether others must be asked soon.
+    #[must_use]
+    pub fn is_astray(&self) -> bool {
+        self.astray
     }
 
     /// By how much the wall clock was set since the last look, if it was. (A machine that slept may
@@ -52,6 +60,7 @@ impl PeerClock {
     /// Takes over the time of those who let us in, once. Of two that differ the one nearer to our own
     /// clock: what it was off by before is no measure.
     pub fn adopt(&mut self, votes: &[i64]) {
+        self.astray &= votes.is_empty();
         if let Some(offset) = median(votes, 0) {
             self.offset_ms = clamped(offset);
         }
@@ -61,7 +70,6 @@ impl PeerClock {
     /// our wall clock was set it is as at the beginning: their time is taken over.
     pub fn move_towards(&mut self, now: Now, others: &[i64]) {
         if self.astray && !others.is_empty() {
-            self.astray = false;
             self.moved = Some(now.monotonic);
             return self.adopt(others);
         }
@@ -108,19 +116,20 @@ mod tests {
 
     #[test]
     fn fewer_than_half_cannot_move_it() {
-        let mut clock = PeerClock::new(100);
+        let mut clock = PeerClock::default();
+        clock.adopt(&[100]);
         for n in 0..100 {
             clock.move_towards(minute(n), &[100, 90, 110, 500_000, 500_000, 500_000]);
             assert!((90..=110).contains(&clock.offset_ms()), "{clock:?}");
         }
-        let mut alone = PeerClock::new(0);
+        let mut alone = PeerClock::default();
         alone.move_towards(minute(0), &[300_000]);
         assert_eq!(alone.offset_ms(), 0);
     }
 
     #[test]
     fn a_majority_moves_it_gently_and_not_beyond_the_clamp() {
-        let mut clock = PeerClock::new(0);
+        let mut clock = PeerClock::default();
         clock.move_towards(minute(0), &[i64::MAX, i64::MAX]);
         assert_eq!(clock.offset_ms(), PEER_TIME_STEP_MS);
         clock.move_towards(minute(0), &[i64::MAX, i64::MAX]);
@@ -133,7 +142,8 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_set_right_is_right_at_once() {
-        let mut clock = PeerClock::new(-600_000);
+        let mut clock = PeerClock::default();
+        clock.adopt(&[-600_000]);
         let late = |n: u64, by: i64| Now {
             wall: minute(n).wall.saturating_add_signed(by),
             ..minute(n)

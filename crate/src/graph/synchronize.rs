@@ -490,7 +490,11 @@ impl Graph {
 
     fn plan_comparison(&mut self, cx: &mut Context<'_>) {
         if self.neighbors() > 0 {
-            let pause = cx.random.jitter(limits::ANTI_ENTROPY_MS, 20);
+            let pause = if self.records.clock.is_astray() {
+                limits::TIME_ASKED_MS
+            } else {
+                cx.random.jitter(limits::ANTI_ENTROPY_MS, 20)
+            };
             self.timers
                 .arm_first(Timer::Compare, cx.now.monotonic + pause);
         }
