@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use peer_group::engine::command::{Command, NewGroup, NewInvitation, OpenOptions, Store, Target};
 use peer_group::engine::event::{Answer, ConnectionChange, Event, Opened, Status};
+use peer_group::engine::input::Verdict;
 use peer_group::error::{Code, Error};
 use peer_group::names::{
     ConnectionId, ConnectionKind, GroupId, HandleId, NodeId, NodeIndex, PeerId, RequestId,
@@ -83,6 +84,10 @@ pub struct App {
     pub retired: bool,
     /// The records, as it knows them.
     pub view: View,
+    /// What a graph's app says about records of others; nothing: it is silent.
+    pub about_records: Option<Verdict>,
+    /// The types of records that are complete, in the order they were told.
+    pub complete: Vec<String>,
     /// Changes of records under way.
     pub calls: BTreeMap<RequestId, Changing>,
     /// One that is being asked for.
@@ -114,6 +119,8 @@ impl App {
             takes: true,
             retired: false,
             view: View::default(),
+            about_records: Some(Verdict::Accept),
+            complete: Vec::new(),
             calls: BTreeMap::new(),
             next_call: None,
             closed_at: 0,
@@ -176,6 +183,9 @@ impl World {
 
     /// An app asks its engine.
     pub fn command(&mut self, machine: usize, command: Command) -> Result<RequestId, Error> {
+        if let Command::DeleteLocal { id, .. } = &command {
+            self.machines[machine].app.view.dropped.insert(*id);
+        }
         let asked = match &command {
             Command::OpenGroup { .. } => Asked::Reopen,
             Command::CreateGroup { .. }
@@ -435,9 +445,10 @@ impl World {
                     self.check(machine, told);
                 }
             }
-            Event::ConnectionFailed { .. }
-            | Event::TypeSynchronized { .. }
-            | Event::StorageFailed { .. } => {}
+            Event::TypeSynchronized { kind, .. } => {
+                self.machines[machine].app.complete.push(kind);
+            }
+            Event::ConnectionFailed { .. } | Event::StorageFailed { .. } => {}
             Event::Closed { handle, .. } => self.handle_closed(machine, handle),
         }
     }

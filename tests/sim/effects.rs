@@ -1,7 +1,7 @@
 //! What engines want done: the driver's part, played by the world.
 
 use peer_group::engine::command::Store;
-use peer_group::engine::effect::Effect;
+use peer_group::engine::effect::{Effect, Question};
 use peer_group::engine::input::{Input, StorageFault, Verdict};
 
 use super::machine::{Machine, Work, Write};
@@ -88,6 +88,15 @@ impl World {
                 },
             ),
             Effect::Unlock { .. } => {}
+            Effect::Ask {
+                ask,
+                question: Question::ValidateRecord { .. },
+                ..
+            } => {
+                if let Some(verdict) = self.machines[machine].app.about_records {
+                    self.soon(machine, Input::Answered { ask, verdict });
+                }
+            }
             Effect::Ask { ask, .. } => {
                 let yes = self.calm || self.app_dice.per_mille(self.options.accept_per_mille);
                 let verdict = if yes {

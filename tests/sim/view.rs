@@ -26,6 +26,8 @@ pub struct View {
     told: BTreeMap<RecordId, String>,
     /// What events said since then, the last of each record.
     touched: BTreeMap<RecordId, RecordChange>,
+    /// What the app dropped here only.
+    pub dropped: BTreeSet<RecordId>,
     /// The list was read.
     pub listed: bool,
     /// Calls that were answered since then.
@@ -215,8 +217,9 @@ impl World {
         let Some(database) = database else { return };
         let held = database.records.iter().find(|of| of.record.body.id == id);
         let Some(held) = held.filter(|of| of.record.body.is_deleted()) else {
-            // It may be back already.
-            if !self.machines[machine].app.view.told.contains_key(&id) {
+            // It may be back already, or was dropped here only.
+            let view = &self.machines[machine].app.view;
+            if !view.told.contains_key(&id) && !view.dropped.contains(&id) {
                 self.fail(format!(
                     "machine {machine}: {id:?} was deleted, and no tombstone is held"
                 ));

@@ -332,7 +332,7 @@ pub enum Command {
         search: Search,
     },
     /// Drops a record here only; it comes back with the next synchronisation unless it is rejected.
-    /// Answered with `Done` once that is durable.
+    /// Answered with `Done`, at once.
     DeleteLocal {
         /// Of a graph.
         handle: HandleId,
@@ -348,13 +348,13 @@ pub enum Command {
     },
     /// Writes the records, and what they rest on, into one piece. Answered with `Database`, at once.
     ExportDatabase {
-        /// Of a group.
+        /// Of a group or graph.
         handle: HandleId,
     },
     /// Takes what was exported from the same group and identity; not while online. Answered with
     /// `Done` once it is durable.
     ImportDatabase {
-        /// Of a group.
+        /// Of a group or graph.
         handle: HandleId,
         /// As exported.
         data: Vec<u8>,

@@ -140,9 +140,6 @@ impl Engine {
         handle: HandleId,
     ) -> Result<RequestId, Error> {
         self.on_node(now, handle, false, |node, _, _| {
-            let Kind::Group(_) = &node.kind else {
-                return Err(Code::InvalidGroup.into());
-            };
             node.ready()?;
             node.export().map(|data| Some(Answer::Database(data)))
         })
@@ -155,11 +152,12 @@ impl Engine {
         data: &[u8],
     ) -> Result<RequestId, Error> {
         self.on_node(now, handle, true, |node, cx, request| {
-            let Kind::Group(_) = &node.kind else {
-                return Err(Code::InvalidGroup.into());
-            };
             if node.online {
-                return Err(Error::new(Code::GroupInUse)
+                let code = match node.kind {
+                    Kind::Group(_) => Code::GroupInUse,
+                    Kind::Graph { .. } => Code::GraphInUse,
+                };
+                return Err(Error::new(code)
                     .detail("a database is imported before connect(), not while connected"));
             }
             node.import(cx, request, data)?;

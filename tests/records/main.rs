@@ -6,6 +6,8 @@
     reason = "a test stops where something is wrong"
 )]
 
+mod graphs;
+
 use peer_group::crypto::FAKE;
 use peer_group::engine::command::{
     Command, Compare, Expiry, NewGroup, NewInvitation, NewRecord, RecordUpdate, Search,
@@ -436,6 +438,28 @@ fn a_large_record_travels_in_pieces() {
     world.require_sound();
 }
 
+#[test]
+fn storage_that_is_full_refuses_and_nothing_else_breaks() {
+    let (mut world, handle) = alone();
+    let kept = add(&mut world, 0, record("task"));
+    world.machines[0].disk_full = true;
+    let refused = Command::AddRecord {
+        handle,
+        record: record("task"),
+    };
+    assert_eq!(code(world.ask(0, refused)), Code::StorageFull);
+    let delete = Command::DeleteRecord { handle, id: kept };
+    assert_eq!(code(world.ask(0, delete)), Code::StorageFull);
+    assert_eq!(
+        list(&mut world, 0).len(),
+        1,
+        "a call that fails leaves no trace"
+    );
+    world.machines[0].disk_full = false;
+    add(&mut world, 0, record("task"));
+    assert_eq!(list(&mut world, 0).len(), 2);
+}
+
 /// A handle of the only machine on its group, opened anew and not online.
 fn reopened(world: &mut World) -> HandleId {
     let handle = world.machines[0].app.handle();
@@ -512,4 +536,34 @@ fn a_record_that_refreshes_itself_stays_and_another_ends() {
     world.run_for(20 * 60_000);
     assert!(get(&mut world, 0, stays).unwrap().version > 4);
     assert_eq!(get(&mut world, 0, ends), Err(Code::RecordNotFound));
+}
+
+#[test]
+fn what_ends_while_nobody_is_there_stays_where_a_group_defers_it() {
+    let mut world = world(1);
+    world.start(0);
+    let group = NewGroup {
+        defer_expiration: true,
+        ..World::new_group()
+    };
+    let options = world.open_options();
+    let created = world.ask(0, Command::CreateGroup { options, group });
+    assert!(matches!(created, Ok(Answer::Opened(_))), "{created:?}");
+    world.trust(0);
+    let short = NewRecord {
+        expires: Expiry::In(60_000),
+        ..record("task")
+    };
+    let id = add(&mut world, 0, short);
+    world.run_for(10 * 60_000);
+    assert!(
+        get(&mut world, 0, id).is_ok(),
+        "nothing ends while it is alone"
+    );
+    reopened(&mut world);
+    assert!(
+        get(&mut world, 0, id).is_ok(),
+        "nor when it is opened again"
+    );
+    world.require_sound();
 }
