@@ -67,4 +67,19 @@ pub(crate) const KEPT: &[(u64, bool, &str)] = &[
         false,
         "seven knocks of one node filled the room, so a direct connection kept it from being a neighbor",
     ),
+    (
+        6,
+        false,
+        "a newcomer took over the time that a liar told, and refused what all others wrote",
+    ),
+    (
+        42,
+        false,
+        "stamps of a clock that was an hour ahead once hid all that was written later",
+    ),
+    (
+        64,
+        false,
+        "a group's state was not stored again after a full disk, so records of unknown people fell",
+    ),
 ];

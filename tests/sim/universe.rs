@@ -193,7 +193,7 @@ impl World {
             .iter()
             .map(|info| (Some(info.node_id), Some(info.peer)))
             .collect();
-        let is_full = self.present() <= limits::FULL_MESH_NODES;
+        let is_full = self.is_small();
         let fits = if is_full {
             shown == others
         } else {
@@ -213,10 +213,9 @@ impl World {
         None
     }
 
-    /// Machines that are still here.
-    fn present(&self) -> usize {
-        let all = self.machines.iter();
-        all.filter(|of| !of.app.retired).count()
+    /// Whether everybody is everybody's neighbor, from the beginning.
+    fn is_small(&self) -> bool {
+        self.machines.len() <= limits::FULL_MESH_NODES
     }
 
     /// `m3`, or `m3 of before` for a node that machine 3 was.
@@ -259,7 +258,7 @@ impl World {
             Target::Address(address),
         ];
         // Who is no neighbor is not known by name.
-        if self.present() > limits::FULL_MESH_NODES {
+        if !self.is_small() {
             targets.drain(..2);
         }
         let target = self.app_dice.pick(&targets);

@@ -167,7 +167,9 @@ impl World {
             return;
         }
         let expires = match self.work_dice.between(0, 9) {
-            0..=1 => Some(Expiry::At(info.expires + self.work_dice.pick(&LIVES))),
+            0..=1 if info.expires < self.wall() + limits::RECORD_LIFE_MS / 2 => {
+                Some(Expiry::At(info.expires + self.work_dice.pick(&LIVES)))
+            }
             2 => {
                 must_fail = must_fail.or(Some(Code::InvalidRecordExpiration));
                 Some(Expiry::At(info.expires - 1))
@@ -298,8 +300,13 @@ impl World {
 
     /// What storage has acknowledged is there, unless it was deleted or has ended.
     fn check_kept(&mut self, machine: usize, id: RecordId, version: u32) {
+        let of = &self.machines[machine];
+        let shown = of.app.view.shown.get(&id);
+        let lied = shown.is_some_and(|info| self.is_of_liar(info.creator));
         let of = &mut self.machines[machine];
         match of.app.view.shown.get(&id) {
+            // The liar may do to its own records what it likes.
+            Some(_) if lied => {}
             Some(info) if info.version >= version => {
                 of.history.durable.insert(id, (info.version, info.expires));
             }
@@ -347,6 +354,16 @@ impl World {
             }
             Code::RecordNotFound => id.is_some_and(|id| self.deleted.contains(&id)),
             Code::InvalidRecord | Code::InvalidRecordExpiration if asked.races => true,
+            // It ends just now.
+            Code::InvalidRecordExpiration
+                if id
+                    .and_then(|id| of.app.view.shown.get(&id))
+                    .is_none_or(|info| info.expires <= self.clock(machine).wall + PEER_TIME_MS) =>
+            {
+                true
+            }
+            // A liar's record may end too late for an app to keep its end.
+            Code::InvalidRecordExpiration if self.hostile.is_some() => true,
             Code::InvalidRecordExpiration | Code::NotAuthorized | Code::ClockSkew => clock_wrong,
             _ => false,
         }
