@@ -232,9 +232,6 @@ impl Graph {
 
     /// Runs every timer that is due.
     pub fn tick(&mut self, cx: &mut Context<'_>, security: &mut dyn Security) {
-        if let Some(by) = self.records.clock.set_by(cx.now) {
-            self.clock_was_set(cx, by);
-        }
         while let Some(timer) = self.timers.pop_due(cx.now.monotonic) {
             match timer {
                 Timer::Link(link) => self.link_timed_out(cx, link),

@@ -70,6 +70,7 @@ impl Engine {
         };
         self.core.requests.set(request, about);
         let mut cx = self.core.context(now, index);
+        node.graph.look_at_clock(&mut cx);
         match run(node, &mut cx, request) {
             Ok(answer) => {
                 if let Some(answer) = answer {

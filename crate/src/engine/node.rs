@@ -249,6 +249,7 @@ impl Node {
 
     /// Runs every timer that is due.
     pub(super) fn tick(&mut self, cx: &mut Context<'_>) {
+        self.graph.look_at_clock(cx);
         while let Some(timer) = self.timers.pop_due(cx.now.monotonic) {
             let request = match timer {
                 Timer::Connect(request) => request,
@@ -312,6 +313,7 @@ impl Node {
 
     /// Takes what happened in the world.
     pub(super) fn input(&mut self, cx: &mut Context<'_>, input: Input) {
+        self.graph.look_at_clock(cx);
         match input {
             Input::SocketOpened { .. }
             | Input::SocketReceived { .. }

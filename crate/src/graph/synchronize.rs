@@ -434,8 +434,15 @@ impl Graph {
         self.plan_comparison(cx);
     }
 
+    /// Looks whether the wall clock was set; before anything else happens by it.
+    pub fn look_at_clock(&mut self, cx: &mut Context<'_>) {
+        if let Some(by) = self.records.clock.set_by(cx.now) {
+            self.clock_was_set(cx, by);
+        }
+    }
+
     /// This machine's wall clock was set: how far others are from it must be asked anew, soon.
-    pub(super) fn clock_was_set(&mut self, cx: &mut Context<'_>, by: i64) {
+    fn clock_was_set(&mut self, cx: &mut Context<'_>, by: i64) {
         self.server_time = self.server_time.map(|offset| offset.saturating_sub(by));
         let links: Vec<LinkId> = self.links.keys().copied().collect();
         for id in links {
