@@ -23,9 +23,11 @@ use crate::crypto::{Crypto, REAL};
 use crate::error::{Code, Error};
 use crate::limits;
 use crate::names::{
-    ConnectionId, ConnectionKind, HandleId, NodeAddress, NodeIndex, RequestId, StorageId,
+    ConnectionId, ConnectionKind, HandleId, NodeAddress, NodeIndex, RecordId, RequestId, StorageId,
 };
 use crate::random::Random;
+use crate::record::model::Record;
+use crate::record::store::Entry;
 use crate::time::{Millis, Now};
 
 use command::{Command, OpenOptions};
@@ -326,6 +328,12 @@ impl Engine {
         let node = self.node(handle)?;
         node.ready()?;
         Ok(node.graph.records.clock.offset_ms())
+    }
+
+    /// What a handle's node holds of a record, a tombstone too: to see what the app does not.
+    pub fn held(&self, handle: HandleId, id: RecordId) -> Result<Option<&Record>, Error> {
+        let held = self.node(handle)?.graph.records.store.any(&id);
+        Ok(held.map(Entry::record))
     }
 
     /// Time never goes back.

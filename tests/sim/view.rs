@@ -110,14 +110,9 @@ impl World {
         }
         let touched = core::mem::take(&mut self.machines[machine].app.view.touched);
         let deleted = |change: &RecordChange| *change == RecordChange::Deleted;
-        let database = if touched.values().any(deleted) {
-            self.database(machine)
-        } else {
-            None
-        };
         for (id, change) in touched {
             if deleted(&change) {
-                self.bury(machine, id, database.as_ref());
+                self.bury(machine, id);
             }
             self.read_record(machine, id);
         }
@@ -218,10 +213,13 @@ impl World {
     }
 
     /// A record went away by a deletion: what was deleted stays so.
-    fn bury(&mut self, machine: usize, id: RecordId, database: Option<&Database>) {
-        let Some(database) = database else { return };
-        let held = database.records.iter().find(|of| of.record.body.id == id);
-        let Some(held) = held.filter(|of| of.record.body.is_deleted()) else {
+    fn bury(&mut self, machine: usize, id: RecordId) {
+        let of = &self.machines[machine];
+        let (Some(engine), Some(handle)) = (&of.engine, of.app.handle) else {
+            return;
+        };
+        let held = engine.held(handle, id).ok().flatten();
+        let Some(held) = held.filter(|held| held.body.is_deleted()).cloned() else {
             // It may be back already, or was dropped here only.
             let view = &self.machines[machine].app.view;
             if !view.told.contains_key(&id) && !view.dropped.contains(&id) {
@@ -231,11 +229,13 @@ impl World {
             }
             return;
         };
-        let body = &held.record.body;
+        let Some(scope) = self.machines[machine].app.group else {
+            return;
+        };
         let grave = Grave {
-            version: body.version(),
-            modified: body.modified().ms(),
-            hash: held.hash,
+            version: held.body.version(),
+            modified: held.body.modified().ms(),
+            hash: held.hash(self.options.crypto, scope),
         };
         self.machines[machine].history.graves.insert(id, grave);
     }
