@@ -218,6 +218,10 @@ impl World {
         let (Some(engine), Some(handle)) = (&of.engine, of.app.handle) else {
             return;
         };
+        // Before it has synchronised, what it dropped may only be what it cannot judge yet.
+        if engine.peer_time_offset(handle).is_err() {
+            return;
+        }
         let held = engine.held(handle, id).ok().flatten();
         let Some(held) = held.filter(|held| held.body.is_deleted()).cloned() else {
             // It may be back already, or was dropped here only.
