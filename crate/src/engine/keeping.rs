@@ -61,6 +61,9 @@ impl Node {
         }
         let (changes, keeping) = if !self.graph.records.writes.is_empty() {
             (self.next_writes(), Keeping::Writes)
+        } else if self.dirty || self.saving.is_some() {
+            // What records rest on is stored before them: nobody finds one whose author it forgot.
+            return;
         } else if !self.keeper.failed && !self.graph.records.unstored.is_empty() {
             let (changes, which) = self.next_changes(limits::STORED_AT_ONCE);
             (changes, Keeping::Changes(which))
@@ -175,6 +178,9 @@ impl Node {
 
     /// The node ends: a last save of what is not stored yet. Nobody waits for it.
     pub(super) fn save_the_rest(&mut self, cx: &mut Context<'_>) {
+        self.saving = None;
+        self.save_failed = false;
+        self.save(cx);
         while !self.graph.records.unstored.is_empty() {
             let (changes, _) = self.next_changes(usize::MAX);
             let storage = cx.ids.storage();
