@@ -82,6 +82,10 @@ pub struct Machine {
     pub clock_stopped: Option<Millis>,
     /// How far its wall clock is off.
     pub wall_offset: i64,
+    /// How far its wall clock was from its monotonic one when its engine was last called.
+    apart: Option<i64>,
+    /// The wall clock was set, and no timer has run since.
+    clock_was_set: bool,
     /// The app.
     pub app: App,
     /// What the engine said so far, for the checks.
@@ -119,6 +123,8 @@ impl Machine {
             lag: 0,
             clock_stopped: None,
             wall_offset: 0,
+            apart: None,
+            clock_was_set: false,
             app: App::new(index == 0),
             model: Model::default(),
             heard: Vec::new(),
@@ -129,6 +135,15 @@ impl Machine {
             wake_count: 0,
             wakes_now: (0, 0),
         }
+    }
+
+    /// The engine is about to be called: an engine that finds its wall clock set asks all its links
+    /// for their time, before anything else.
+    fn notes_clocks(&mut self, now: Now) {
+        let apart = now.wall.cast_signed() - now.monotonic.cast_signed();
+        let before = self.apart.replace(apart);
+        self.clock_was_set |=
+            before.is_some_and(|before| (apart - before).abs() > limits::CLOCK_SET_MS);
     }
 
     /// The engine; a test asks only machines that run.
@@ -162,6 +177,8 @@ impl World {
             max_bytes: of.max_bytes,
         };
         let label = format!("engine {machine} {}", of.life);
+        of.apart = None;
+        of.clock_was_set = false;
         of.engine = Some(Engine::new(
             config,
             Dice::new(self.options.seed, &label).bytes(),
@@ -226,14 +243,18 @@ impl World {
         let history = &mut self.machines[machine].history;
         history.latest_wall = history.latest_wall.max(now.wall);
         self.machines[machine].model.hears(&input);
+        self.machines[machine].notes_clocks(now);
         self.trace
             .machine(self.now, machine, || format!("<- {input:?}"));
-        if let Some(engine) = &mut self.machines[machine].engine {
+        let of = &mut self.machines[machine];
+        if let Some(engine) = &mut of.engine {
             // Timers that are due run first, and do not know yet of what this input ends.
             let due = engine.next_timeout().is_some_and(|at| at <= now.monotonic);
             engine.handle(now, input.clone());
-            if !due {
-                self.machines[machine].model.ends(&input);
+            let knew_before = !due && !of.clock_was_set;
+            of.clock_was_set &= !due;
+            if knew_before {
+                of.model.ends(&input);
             }
         }
         self.drain(machine);

@@ -317,12 +317,11 @@ impl World {
             None if self.deleted.contains(&id) => {}
             None => {
                 let wall = self.clock(machine).wall + PEER_TIME_MS;
-                let Some(database) = self.database(machine) else {
-                    return;
-                };
-                let held = database.records.iter().find(|of| of.record.body.id == id);
+                let of = &self.machines[machine];
+                let place = of.engine.as_ref().zip(of.app.handle);
+                let held = place.and_then(|(engine, handle)| engine.held(handle, id).ok()?);
                 // Of what has ended nothing need be held.
-                if held.is_some_and(|of| of.record.body.expires > wall) {
+                if held.is_some_and(|record| record.body.expires > wall) {
                     self.fail(format!(
                         "machine {machine}: {id:?} was stored and is not shown"
                     ));
@@ -335,6 +334,7 @@ impl World {
     fn is_fair(&self, machine: usize, asked: &Asked, error: &Error) -> bool {
         let of = &self.machines[machine];
         let id = asked.call.id();
+        let shown = id.and_then(|id| of.app.view.shown.get(&id));
         let clock_wrong = of.wall_offset != 0 || of.history.latest_wall > self.wall();
         match error.code {
             code if asked.must_fail == Some(code) => true,
@@ -353,11 +353,15 @@ impl World {
                 of.app.handle.is_none() || of.app.closed_at >= asked.at
             }
             Code::RecordNotFound => id.is_some_and(|id| self.deleted.contains(&id)),
-            Code::InvalidRecord | Code::InvalidRecordExpiration if asked.races => true,
+            // A record that refreshes itself may just be doing so.
+            Code::InvalidRecord | Code::InvalidRecordExpiration
+                if asked.races || shown.is_some_and(|info| info.auto_refresh) =>
+            {
+                true
+            }
             // It ends just now.
             Code::InvalidRecordExpiration
-                if id
-                    .and_then(|id| of.app.view.shown.get(&id))
+                if shown
                     .is_none_or(|info| info.expires <= self.clock(machine).wall + PEER_TIME_MS) =>
             {
                 true
