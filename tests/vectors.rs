@@ -1,12 +1,15 @@
-//! Signatures get the verdict that ZIP 215 has for them, alone and in every batch.
+//! Cryptography as others have it: signatures, and what passwords go through.
 //!
-//! Three judges: verdicts known from how a signature was made, a reference that shares nothing with
+//! Signatures get the verdict that ZIP 215 has for them, alone and in every batch, by three judges:
+//! verdicts known from how a signature was made, a reference that shares nothing with
 //! the engine's crates, and published vectors (Wycheproof, CCTV) where the environment variable
 //! PEER_GROUP_VECTORS names a folder with them.
 #![allow(clippy::expect_used, reason = "a test stops where something is wrong")]
 
 #[path = "vectors/cases.rs"]
 mod cases;
+#[path = "vectors/password.rs"]
+mod password;
 #[path = "vectors/reference.rs"]
 mod reference;
 

@@ -3,10 +3,13 @@
 use crate::limits::RECORDS_PER_FRAME;
 use crate::names::{NodeId, SessionKey, Tag};
 use crate::random::Random;
+use stretch::Cost;
 
 pub mod fake;
 pub mod noise;
+pub mod pake;
 pub mod real;
+pub mod stretch;
 
 /// What the engine asks of cryptography. Every function is pure; randomness comes as arguments.
 pub trait Primitives: Send + Sync {
@@ -44,6 +47,13 @@ pub trait Primitives: Send + Sync {
     fn hash(&self, parts: &[&[u8]]) -> [u8; 64];
     /// HKDF-SHA-512: a key for `purpose`, bound to the context parts.
     fn derive(&self, secret: &[u8], purpose: &str, context: &[&[u8]]) -> [u8; 32];
+    /// Argon2id: a key from a password, at a cost that whoever tries a list of passwords pays for each.
+    /// The salt has 8 bytes at least. Nothing where there is not the memory for it.
+    fn stretch(&self, password: &[u8], salt: &[u8], cost: Cost) -> Option<[u8; 32]>;
+    /// Uniform bytes as an element of the ristretto255 group: nobody knows how it follows from another.
+    fn element(&self, uniform: &[u8; 64]) -> [u8; 32];
+    /// A multiple of an element, unless that is no element or the multiple is nothing.
+    fn multiply(&self, scalar: &[u8; 32], element: &[u8; 32]) -> Option<[u8; 32]>;
 }
 
 /// A message and what is said to be its signature.

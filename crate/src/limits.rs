@@ -58,6 +58,19 @@ pub const CONTROL_ITEM_BYTES: usize = 4096;
 /// Control items in one frame.
 pub const CONTROL_ITEMS_PER_FRAME: usize = 16;
 
+// Passwords.
+
+/// KiB of memory that Argon2id fills for a password of ours: 19 MiB.
+pub const STRETCH_KIB: u32 = 19 * 1024;
+/// How often it goes over that memory.
+pub const STRETCH_PASSES: u32 = 2;
+/// KiB of memory that a text may ask for: whoever wrote it chose.
+pub const STRETCH_KIB_MAX: u32 = 64 * 1024;
+/// Passes that a text may ask for.
+pub const STRETCH_PASSES_MAX: u32 = 8;
+/// Bytes of a password.
+pub const PASSWORD_BYTES: usize = 1024;
+
 // Properties.
 
 /// Characters of a friendly name.

@@ -29,6 +29,8 @@ const LICENCES: &[&str] = &[
 /// What two copies of would be two implementations to trust.
 const ONE_COPY: &[&str] = &[
     "aead",
+    "argon2",
+    "blake2",
     "chacha20",
     "chacha20poly1305",
     "curve25519-dalek",

@@ -1,6 +1,7 @@
 //! Primitives with the shape of the real ones and none of their strength: bulk simulation only.
 
 use super::Primitives;
+use super::stretch::Cost;
 
 /// Deterministic and fast; anybody could forge anything.
 pub struct Fake;
@@ -86,6 +87,24 @@ impl Primitives for Fake {
         parts.extend_from_slice(context);
         super::head(&self.hash(&parts))
     }
+
+    fn stretch(&self, password: &[u8], salt: &[u8], cost: Cost) -> Option<[u8; 32]> {
+        let (memory, passes) = (cost.memory_kib.to_le_bytes(), cost.passes.to_le_bytes());
+        Some(super::head(
+            &self.hash(&[b"stretch", password, salt, &memory, &passes]),
+        ))
+    }
+
+    fn element(&self, uniform: &[u8; 64]) -> [u8; 32] {
+        super::head(uniform)
+    }
+
+    fn multiply(&self, scalar: &[u8; 32], element: &[u8; 32]) -> Option<[u8; 32]> {
+        let moved: [u8; 32] = super::head(&self.hash(&[b"multiply", scalar]));
+        let mut out = *element;
+        out.iter_mut().zip(moved).for_each(|(to, by)| *to ^= by);
+        Some(out)
+    }
 }
 
 #[cfg(test)]
@@ -108,5 +127,10 @@ mod tests {
             Some(b"plain".as_slice())
         );
         assert_eq!(Fake.open(&b, &[0; 12], b"x", &sealed), None);
+        let twice = |x, y| {
+            let once = Fake.multiply(x, &Fake.element(&[7; 64]))?;
+            Fake.multiply(y, &once)
+        };
+        assert_eq!(twice(&a, &b), twice(&b, &a));
     }
 }

@@ -1,8 +1,12 @@
 //! The real primitives: thin over well-kept crates.
 
+use argon2::{Algorithm, Argon2, Params, Version};
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
 use curve25519_dalek::edwards::CompressedEdwardsY;
+use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoPoint};
+use curve25519_dalek::scalar::Scalar;
+use curve25519_dalek::traits::IsIdentity as _;
 use ed25519_zebra::{Signature, SigningKey, VerificationKey, VerificationKeyBytes, batch};
 use hkdf::Hkdf;
 use rand_chacha::ChaCha20Rng;
@@ -10,9 +14,10 @@ use rand_chacha::rand_core::SeedableRng as _;
 use sha2::{Digest as _, Sha512};
 use x25519_dalek::{PublicKey, StaticSecret};
 
+use super::stretch::Cost;
 use super::{Primitives, Signed};
 
-/// Ed25519 by ZIP 215, X25519, ChaCha20-Poly1305, SHA-512.
+/// Ed25519 by ZIP 215, X25519, ChaCha20-Poly1305, SHA-512, Argon2id, ristretto255.
 pub struct Real;
 
 impl Primitives for Real {
@@ -102,6 +107,27 @@ impl Primitives for Real {
         // Fails only for outputs of more than 255 hashes.
         let _ = Hkdf::<Sha512>::new(None, secret).expand_multi_info(&info, &mut out);
         out
+    }
+
+    fn stretch(&self, password: &[u8], salt: &[u8], cost: Cost) -> Option<[u8; 32]> {
+        let params = Params::new(cost.memory_kib, cost.passes, 1, Some(32)).ok()?;
+        let mut out = [0; 32];
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+            .hash_password_into(password, salt, &mut out)
+            .ok()?;
+        Some(out)
+    }
+
+    fn element(&self, uniform: &[u8; 64]) -> [u8; 32] {
+        RistrettoPoint::from_uniform_bytes(uniform)
+            .compress()
+            .to_bytes()
+    }
+
+    fn multiply(&self, scalar: &[u8; 32], element: &[u8; 32]) -> Option<[u8; 32]> {
+        let scalar = Scalar::from_bytes_mod_order(*scalar);
+        let multiple = CompressedRistretto(*element).decompress()? * scalar;
+        (!multiple.is_identity()).then(|| multiple.compress().to_bytes())
     }
 }
 
