@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 
+use peer_group::crypto::stretch::Cost;
 use peer_group::crypto::{FAKE, Primitives};
 use peer_group::engine::command::{Command, Expiry, NewInvitation, NewRecord, Target};
 use peer_group::engine::input::Input;
@@ -236,6 +237,15 @@ impl Primitives for Changing {
     }
     fn derive(&self, secret: &[u8], purpose: &str, context: &[&[u8]]) -> [u8; 32] {
         FAKE.derive(secret, purpose, context)
+    }
+    fn stretch(&self, password: &[u8], salt: &[u8], cost: Cost) -> Option<[u8; 32]> {
+        FAKE.stretch(password, salt, cost)
+    }
+    fn element(&self, uniform: &[u8; 64]) -> [u8; 32] {
+        FAKE.element(uniform)
+    }
+    fn multiply(&self, scalar: &[u8; 32], element: &[u8; 32]) -> Option<[u8; 32]> {
+        FAKE.multiply(scalar, element)
     }
 }
 
