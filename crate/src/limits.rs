@@ -122,8 +122,15 @@ pub const WAITING_BYTES: usize = 8 * 1024 * 1024;
 pub const RECORDS_PER_AUTHOR: usize = 16_384;
 /// Bytes of the records of one author and type.
 pub const RECORD_BYTES_PER_AUTHOR: usize = 16 * 1024 * 1024;
-/// Bytes of all records of a group.
+/// Bytes of all records of a group, with what each takes in the tables of the store.
 pub const DATABASE_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes that a record takes in those tables at most, whatever its size: measured (tests/memory) where
+/// pointers have 8 bytes, with each record of its own creator and type.
+pub const RECORD_TABLE_BYTES: usize = 1280;
+/// Bytes that an attribute takes in memory besides its name, likewise.
+pub const ATTRIBUTE_TABLE_BYTES: usize = 48;
+/// Bytes that a value takes in memory besides a text, likewise.
+pub const VALUE_TABLE_BYTES: usize = 24;
 /// Types of creators of which more came than is held, remembered while nothing of them is held.
 pub const RECORD_CUTS: usize = 1024;
 /// New records of one author that are flooded per second; more wait their turn.

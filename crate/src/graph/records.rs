@@ -194,7 +194,7 @@ impl Graph {
             return Err(Error::new(Code::NotAuthorized)
                 .detail("types that begin with peer-group/ are the engine's own"));
         }
-        let size = body.size() as u64 + RECORD_HEAD_BYTES as u64;
+        let size = room(&body);
         if !self.records.store.has_room(creator, &body.kind, size) {
             return Err(full());
         }
@@ -235,7 +235,7 @@ impl Graph {
             body.data = data(new)?;
         }
         let body = self.changed(cx, body, expires)?;
-        let size = body.size() as u64 + RECORD_HEAD_BYTES as u64;
+        let size = room(&body);
         let held = self.records.store.any(&id).is_some();
         if held && !self.records.store.has_room_for_change(&id, size) {
             return Err(full());
@@ -363,6 +363,11 @@ impl Graph {
         });
         Ok(())
     }
+}
+
+/// What a record counts as at most, before it is signed.
+fn room(body: &Body) -> u64 {
+    (body.size() + body.attributes.beside() + RECORD_HEAD_BYTES) as u64
 }
 
 /// There is no room for one more record.

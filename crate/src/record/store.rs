@@ -43,9 +43,14 @@ impl Kept {
     pub fn of(record: &Record) -> Self {
         Self {
             expires: record.body.expires,
-            bytes: record.to_bytes().len() as u64,
+            bytes: weight(record),
         }
     }
+}
+
+/// What a version counts as: its bytes, and what its attributes take in memory besides.
+fn weight(record: &Record) -> u64 {
+    (record.to_bytes().len() + record.body.attributes.beside()) as u64
 }
 
 /// A record that is held.
@@ -93,7 +98,7 @@ impl Entry {
         end(self.kept.expires, &self.record)
     }
 
-    /// Bytes of this version, encoded.
+    /// What this version counts as.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size
@@ -191,7 +196,8 @@ pub struct Gone {
 /// The records that a node holds of one group or graph. All of them passed `Body::check_form`.
 #[derive(Clone, Debug, Default)]
 pub struct Store {
-    slots: Vec<Option<Entry>>,
+    /// In boxes: a growing vector of entries would take their room twice.
+    slots: Vec<Option<Box<Entry>>>,
     free: Vec<u32>,
     index: Index,
     peers: Numbers<PeerId>,
@@ -325,7 +331,7 @@ impl Store {
         now: Millis,
         gone: &mut Vec<Gone>,
     ) -> Inserted {
-        let size = record.to_bytes().len() as u64;
+        let size = weight(&record);
         if size.max(kept.bytes) > self.quotas.author_bytes {
             return Inserted::Full;
         }
@@ -482,7 +488,7 @@ impl Store {
     }
 
     fn entry(&self, slot: u32) -> Option<&Entry> {
-        self.slots.get(slot as usize)?.as_ref()
+        self.slots.get(slot as usize)?.as_deref()
     }
 
     /// Holds what is new.
@@ -509,7 +515,7 @@ impl Store {
             self.index.insert(key, slot);
         }
         if let Some(place) = self.slots.get_mut(slot as usize) {
-            *place = Some(entry);
+            *place = Some(Box::new(entry));
         }
         slot
     }
@@ -524,7 +530,7 @@ impl Store {
         self.peers.release(entry.creator);
         self.peers.release(entry.author);
         self.kinds.release(entry.kind);
-        Some(entry)
+        Some(*entry)
     }
 }
 

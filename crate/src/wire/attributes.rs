@@ -3,7 +3,10 @@
 use super::codec::{Malformed, Reader, Wire, put_varint};
 use super::numbers::value;
 use crate::error::{Code, Error};
-use crate::limits::{ATTRIBUTE_NAME_CHARS, ATTRIBUTE_VALUE_BYTES, ATTRIBUTE_VALUES};
+use crate::limits::{
+    ATTRIBUTE_NAME_CHARS, ATTRIBUTE_TABLE_BYTES, ATTRIBUTE_VALUE_BYTES, ATTRIBUTE_VALUES,
+    VALUE_TABLE_BYTES,
+};
 
 /// The greatest integer that JavaScript counts exactly.
 pub const SAFE_INTEGER: i64 = (1 << 53) - 1;
@@ -149,6 +152,13 @@ impl Attributes {
         }
     }
 
+    /// Bytes that they take in memory besides those of their encoding.
+    #[must_use]
+    pub fn beside(&self) -> usize {
+        let values: usize = self.0.iter().map(|(_, values)| values.len()).sum();
+        self.0.len() * ATTRIBUTE_TABLE_BYTES + values * VALUE_TABLE_BYTES
+    }
+
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -191,8 +201,12 @@ impl Wire for Attributes {
             }
             let values: Result<Vec<Value>, Malformed> =
                 (0..count).map(|_| Value::decode(input)).collect();
-            read.push((name.to_owned(), values?));
+            let mut values = values?;
+            // Kept for long: no room for more.
+            values.shrink_to_fit();
+            read.push((name.to_owned(), values));
         }
+        read.shrink_to_fit();
         Ok(Self(read))
     }
 }

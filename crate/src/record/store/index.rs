@@ -59,12 +59,31 @@ impl Index {
         let Some(piece) = self.pieces.get_mut(at) else {
             return;
         };
-        if let Ok(found) = piece.binary_search_by(|(other, _)| other.cmp(key)) {
-            piece.remove(found);
-            if piece.is_empty() {
-                self.pieces.remove(at);
+        let Ok(found) = piece.binary_search_by(|(other, _)| other.cmp(key)) else {
+            return;
+        };
+        piece.remove(found);
+        if piece.is_empty() {
+            self.pieces.remove(at);
+        } else if piece.len() <= PIECE / 4 && !self.joins(at) {
+            self.joins(at.wrapping_sub(1));
+        }
+    }
+
+    /// Makes one of a piece and the next if both are short: few survivors of many take little.
+    fn joins(&mut self, at: usize) -> bool {
+        let len = |at| self.pieces.get(at).map(Vec::len);
+        let (Some(one), Some(two)) = (len(at), len(at.wrapping_add(1))) else {
+            return false;
+        };
+        let short = one + two <= PIECE / 2;
+        if short {
+            let next = self.pieces.remove(at + 1);
+            if let Some(piece) = self.pieces.get_mut(at) {
+                piece.extend(next);
             }
         }
+        short
     }
 
     /// The slot of a key.

@@ -1,20 +1,19 @@
 //! Short numbers for names, as long as something is named so.
 
-use crate::sorted::Map;
-
 /// Names and their numbers.
 #[derive(Clone, Debug)]
 pub(super) struct Numbers<T> {
-    numbers: Map<T, u32>,
-    /// By number: the name and how often it is used; unused ones wait in `free`.
-    names: Vec<(T, u32)>,
+    /// The numbers in use, in the order of their names.
+    sorted: Vec<u32>,
+    /// By number: the name and how often it is used; unused numbers wait in `free`.
+    names: Vec<Option<(T, u32)>>,
     free: Vec<u32>,
 }
 
 impl<T> Default for Numbers<T> {
     fn default() -> Self {
         Self {
-            numbers: Map::new(),
+            sorted: Vec::new(),
             names: Vec::new(),
             free: Vec::new(),
         }
@@ -22,23 +21,39 @@ impl<T> Default for Numbers<T> {
 }
 
 impl<T: Ord + Clone> Numbers<T> {
+    fn name(&self, number: u32) -> Option<&T> {
+        let (name, _) = self.names.get(number as usize)?.as_ref()?;
+        Some(name)
+    }
+
+    /// Where the number of a name stands, or would.
+    fn find(&self, name: &T) -> Result<usize, usize> {
+        self.sorted
+            .binary_search_by(|number| self.name(*number).cmp(&Some(name)))
+    }
+
     /// The number of a name that is in use.
     pub(super) fn get(&self, name: &T) -> Option<u32> {
-        self.numbers.get(name).copied()
+        self.sorted.get(self.find(name).ok()?).copied()
     }
 
     /// The names in use, in order, with their numbers.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&T, u32)> {
-        self.numbers.iter().map(|(name, number)| (name, *number))
+        let numbers = self.sorted.iter();
+        numbers.filter_map(|number| Some((self.name(*number)?, *number)))
     }
 
     /// The number of a name, used once more.
     pub(super) fn take(&mut self, name: &T) -> u32 {
-        if let Some(number) = self.get(name) {
-            self.again(number);
-            return number;
-        }
-        let named = (name.clone(), 1);
+        let at = match self.find(name) {
+            Ok(at) => {
+                let number = self.sorted.get(at).copied().unwrap_or_default();
+                self.again(number);
+                return number;
+            }
+            Err(at) => at,
+        };
+        let named = Some((name.clone(), 1));
         let number = match self.free.pop() {
             Some(number) => {
                 if let Some(place) = self.names.get_mut(number as usize) {
@@ -51,25 +66,31 @@ impl<T: Ord + Clone> Numbers<T> {
                 (self.names.len() - 1) as u32
             }
         };
-        self.numbers.insert(name.clone(), number);
+        self.sorted.insert(at, number);
         number
     }
 
     /// Uses a number that is in use once more.
     pub(super) fn again(&mut self, number: u32) {
-        if let Some((_, uses)) = self.names.get_mut(number as usize) {
+        if let Some(Some((_, uses))) = self.names.get_mut(number as usize) {
             *uses += 1;
         }
     }
 
     /// Undoes one [`take`](Self::take) or [`again`](Self::again).
     pub(super) fn release(&mut self, number: u32) {
-        let Some((name, uses)) = self.names.get_mut(number as usize) else {
+        let Some(Some((name, uses))) = self.names.get_mut(number as usize) else {
             return;
         };
         *uses = uses.saturating_sub(1);
         if *uses == 0 {
-            self.numbers.remove(name);
+            let name = name.clone();
+            if let Ok(at) = self.find(&name) {
+                self.sorted.remove(at);
+            }
+            if let Some(place) = self.names.get_mut(number as usize) {
+                *place = None;
+            }
             self.free.push(number);
         }
     }

@@ -7,14 +7,17 @@
 //! - When all together are too much, every creator may have the same: the greatest share with which
 //!   all fit. Whoever has more is cut where its records, in the same order, exceed the share. Types that
 //!   are cut count in full here, since it is not known how much went.
-//! - A record counts as its largest version, so that more versions never make room again.
+//! - A record counts as its largest version, so that more versions never make room again. Towards all
+//!   together it also counts for the tables it stands in, so that their bound is one of memory.
 //!
 //! So more records only ever lower the cuts, and what is beyond a cut is nobody's loss. Cuts are lifted
 //! when records end; but where a tombstone fell behind one, not before that tombstone's end, since
 //! what it deletes must not come back.
 
 use super::{BY_CREATOR, BY_PAIR, Entry, Gone, Record, Store, TypeName, halves, within};
-use crate::limits::{DATABASE_BYTES, RECORD_BYTES_PER_AUTHOR, RECORD_CUTS, RECORDS_PER_AUTHOR};
+use crate::limits::{
+    DATABASE_BYTES, RECORD_BYTES_PER_AUTHOR, RECORD_CUTS, RECORD_TABLE_BYTES, RECORDS_PER_AUTHOR,
+};
 use crate::names::{PeerId, RecordId};
 use crate::time::Millis;
 
@@ -25,8 +28,18 @@ pub struct Quotas {
     pub records: usize,
     /// Bytes of the records of one creator and type.
     pub author_bytes: u64,
-    /// Bytes of all records.
+    /// Bytes of all records, with those that each takes besides.
     pub bytes: u64,
+    /// They.
+    pub beside: u64,
+}
+
+impl Quotas {
+    /// What a type of a creator counts as that is cut: as much as may be held of it.
+    fn in_full(&self) -> u64 {
+        let tables = self.beside.saturating_mul(self.records as u64);
+        self.author_bytes.saturating_add(tables)
+    }
 }
 
 impl Default for Quotas {
@@ -35,6 +48,7 @@ impl Default for Quotas {
             records: RECORDS_PER_AUTHOR,
             author_bytes: RECORD_BYTES_PER_AUTHOR as u64,
             bytes: DATABASE_BYTES as u64,
+            beside: RECORD_TABLE_BYTES as u64,
         }
     }
 }
@@ -67,11 +81,16 @@ impl Share {
         self.cut.is_some_and(|cut| cut.at <= place)
     }
 
+    /// What it counts as towards all together.
+    fn weight(&self, store: &Store) -> u64 {
+        self.bytes + store.quotas.beside * self.count as u64
+    }
+
     /// What a type that is cut counts beyond what is held, as long as anything is.
     fn missing(&self, store: &Store) -> u64 {
         match self.count {
             0 => 0,
-            _ => store.quotas.author_bytes.saturating_sub(self.bytes),
+            _ => store.quotas.in_full().saturating_sub(self.weight(store)),
         }
     }
 
@@ -84,7 +103,7 @@ impl Store {
     pub(super) fn count(&mut self, entry: &Entry) {
         let bytes = entry.bytes();
         self.len += 1;
-        self.bytes += bytes;
+        self.bytes += bytes + self.quotas.beside;
         for share in [
             self.pairs.or_default((entry.creator, entry.kind)),
             self.creators.or_default(entry.creator),
@@ -98,7 +117,7 @@ impl Store {
         let bytes = entry.bytes();
         let pair = (entry.creator, entry.kind);
         self.len -= 1;
-        self.bytes -= bytes;
+        self.bytes -= bytes + self.quotas.beside;
         if let Some(share) = self.pairs.get_mut(&pair) {
             share.count -= 1;
             share.bytes -= bytes;
@@ -175,8 +194,10 @@ impl Store {
         let (from, to) = super::all(within(BY_CREATOR, creator, 0));
         while let Some(([_, made, id], last)) = self.index.last(from, to) {
             let fits = self.creators.get(&creator).is_none_or(|share| {
-                !share.is_cut_at((made, id))
-                    && share.bytes + self.missing(creator, (made, id)) <= level
+                !share.is_cut_at((made, id)) && {
+                    let held = share.weight(self);
+                    held.saturating_add(self.missing(creator, (made, id))) <= level
+                }
             });
             if fits {
                 break;
@@ -187,8 +208,12 @@ impl Store {
 
     fn enforce_all(&mut self, gone: &mut Vec<Gone>) {
         // As much as all can count as, at most.
-        let uncounted = self.quotas.author_bytes * self.cut_pairs.len() as u64;
-        if self.cut_creators.is_empty() && self.bytes + uncounted <= self.quotas.bytes {
+        let uncounted = self
+            .quotas
+            .in_full()
+            .saturating_mul(self.cut_pairs.len() as u64);
+        let all = self.bytes.saturating_add(uncounted);
+        if self.cut_creators.is_empty() && all <= self.quotas.bytes {
             return;
         }
         let charges = self.charges();
@@ -232,6 +257,7 @@ impl Store {
                     self.forget_a_cut();
                 } else {
                     self.cut_creators.insert(creator);
+                    self.forget_a_cut_creator();
                 }
             }
         }
@@ -259,16 +285,20 @@ impl Store {
         let creators = self.cut_creators.iter().copied();
         let creators = creators.filter(|number| !self.creators.get(number).is_some_and(stands));
         for creator in creators.collect::<Vec<_>>() {
-            if let Some(share) = self.creators.get_mut(&creator) {
-                share.cut = None;
-                if share.is_over() {
-                    self.creators.remove(&creator);
-                }
-            }
-            self.cut_creators.remove(&creator);
-            self.peers.release(creator);
-            self.level = None;
+            self.lift_creator(creator);
         }
+    }
+
+    fn lift_creator(&mut self, creator: u32) {
+        if let Some(share) = self.creators.get_mut(&creator) {
+            share.cut = None;
+            if share.is_over() {
+                self.creators.remove(&creator);
+            }
+        }
+        self.cut_creators.remove(&creator);
+        self.peers.release(creator);
+        self.level = None;
     }
 
     fn lift_pair(&mut self, pair: (u32, u32)) {
@@ -295,6 +325,20 @@ impl Store {
         });
         if let Some((_, pair)) = shares.min() {
             self.lift_pair(pair);
+        }
+    }
+
+    /// As [`forget_a_cut`](Self::forget_a_cut): in a graph without an owner anybody can be many.
+    fn forget_a_cut_creator(&mut self) {
+        if self.cut_creators.len() <= RECORD_CUTS {
+            return;
+        }
+        let shares = self.cut_creators.iter().filter_map(|creator| {
+            let share = self.creators.get(creator).filter(|s| s.count == 0)?;
+            Some((share.cut?.until, *creator))
+        });
+        if let Some((_, creator)) = shares.min() {
+            self.lift_creator(creator);
         }
     }
 
@@ -326,7 +370,10 @@ impl Store {
         let mut charges: Vec<(u32, u64)> = self
             .creators
             .iter()
-            .map(|(creator, share)| (*creator, share.cut.map_or(share.bytes, |_| u64::MAX)))
+            .map(|(creator, share)| {
+                let charge = share.cut.map_or_else(|| share.weight(self), |_| u64::MAX);
+                (*creator, charge)
+            })
             .collect();
         for pair in self.cut_pairs.iter() {
             let missing = self.pairs.get(pair).map_or(0, |share| share.missing(self));
@@ -338,7 +385,7 @@ impl Store {
         charges
     }
 
-    /// Whether a record of `size` bytes, encoded, can be added without pushing anything of its
+    /// Whether a record that counts as `size` can be added without pushing anything of its
     /// creator's out.
     #[must_use]
     pub fn has_room(&self, creator: PeerId, kind: &TypeName, size: u64) -> bool {
@@ -351,10 +398,10 @@ impl Store {
                     && share.count < self.quotas.records
                     && share.bytes + size <= self.quotas.author_bytes
             })
-            && self.has_bytes(creator, size)
+            && self.has_bytes(creator, size + self.quotas.beside)
     }
 
-    /// Whether a record that is held can have a version of `size` bytes, encoded.
+    /// Whether a record that is held can have a version that counts as `size`.
     #[must_use]
     pub fn has_room_for_change(&self, id: &RecordId, size: u64) -> bool {
         let Some(entry) = self.slot(id).and_then(|slot| self.entry(slot)) else {

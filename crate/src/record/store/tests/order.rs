@@ -139,6 +139,7 @@ fn a_thousand_orders_of_too_many_records_make_the_same_store() {
         records: 6,
         author_bytes: 2500,
         bytes: 6000,
+        beside: 0,
     };
     let store = assert_same(&all, together, &mut random, 1000);
     assert!((10..25).contains(&store.len()), "{}", store.len());

@@ -64,7 +64,10 @@ fn charge(
 ) -> u64 {
     sums.iter()
         .filter(|((own, _), _)| *own == creator)
-        .map(|(_, (_, bytes, cut))| if *cut { quotas.author_bytes } else { *bytes })
+        .map(|(_, (count, bytes, cut))| match *cut {
+            true => quotas.author_bytes + quotas.records as u64 * quotas.beside,
+            false => *bytes + *count as u64 * quotas.beside,
+        })
         .sum()
 }
 
@@ -81,11 +84,12 @@ proptest! {
         records in 1usize..12,
         author_bytes in 500u64..4000,
         bytes in 4000u64..12_000,
+        beside in 0u64..300,
     ) {
         let mut random = Random::new(seed);
         let mut all = versions(&mut random, 40, &["a", "b", "c"]);
         all.retain(|body| body.expires > START + 400);
-        let quotas = Quotas { records, author_bytes, bytes };
+        let quotas = Quotas { records, author_bytes, bytes, beside };
         all.retain(|body| signed(body.clone()).0.to_bytes().len() as u64 <= author_bytes);
         let expected = expected(&all, quotas);
         shuffle(&mut all, &mut random);
@@ -191,6 +195,7 @@ fn a_deleted_record_counts_until_its_end() {
 fn who_has_most_gives_way_to_who_has_little() {
     let quotas = Quotas {
         bytes: 4000,
+        beside: 0,
         ..Quotas::default()
     };
     let mut store = Store::with_quotas(quotas);
@@ -286,6 +291,7 @@ fn a_flood_leaves_nothing_behind() {
         records: 20,
         author_bytes: 8000,
         bytes: 60_000,
+        beside: 0,
     };
     let mut store = Store::with_quotas(quotas);
     let mut random = Random::new([4; 32]);
