@@ -7,3 +7,4 @@
 pub mod options;
 pub mod rooms;
 pub mod server;
+pub mod turn;

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use axum::http::Uri;
@@ -11,7 +11,8 @@ use peer_group::wire::codec::List;
 use peer_group::wire::rendezvous::{IceServer, Url};
 
 use crate::rooms::Config;
-use crate::server::Settings;
+use crate::server::{Settings, Turn};
+use crate::turn::{self, Secret};
 
 /// The rendezvous server of peer-group: members of a group find each other here, and then talk
 /// directly. It learns neither groups nor what is said, and stores nothing.
@@ -37,9 +38,38 @@ pub struct Options {
     #[arg(long = "ice-server", value_name = "URL", value_parser = parse_ice_server)]
     pub ice_servers: Vec<Url>,
 
+    /// Where to answer STUN and TURN, over UDP and TCP, so that clients behind strict networks meet
+    /// over this server, and reach nothing else through it: an address, or `off`. Default: as
+    /// --listen
+    #[arg(long, value_name = "ADDR:PORT|off", value_parser = parse_turn)]
+    pub turn: Option<TurnAt>,
+
+    /// This machine's name or address as clients reach it for TURN, if that is not what they dial
+    #[arg(long, value_name = "HOST", value_parser = parse_turn_host)]
+    pub turn_host: Option<String>,
+
+    /// A TURN server to send clients to instead, such as a coturn with --use-auth-secret; may be
+    /// repeated, up to 8 times
+    #[arg(long, value_name = "URL", value_parser = parse_turn_url, requires = "turn_secret",
+          conflicts_with_all = ["turn", "turn_host"])]
+    pub turn_url: Vec<Url>,
+
+    /// The secret that this TURN server knows too, or @FILE to read it from a file
+    #[arg(long, value_name = "SECRET|@FILE", value_parser = parse_turn_secret, requires = "turn_url")]
+    pub turn_secret: Option<Secret>,
+
     /// The address that clients dial, if a proxy in front changes the Host header
     #[arg(long, value_name = "URL", value_parser = parse_public_url)]
     pub public_url: Option<Origin>,
+}
+
+/// Where TURN is served.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TurnAt {
+    /// Nowhere.
+    Off,
+    /// There.
+    Address(SocketAddr),
 }
 
 /// The server's host and port as clients dial them.
@@ -49,6 +79,7 @@ pub struct Origin(pub String);
 impl Options {
     /// What the server takes, or why it cannot.
     pub fn settings(self) -> Result<Settings, clap::Error> {
+        let turn = self.turn()?;
         let ice = self
             .ice_servers
             .into_iter()
@@ -70,7 +101,29 @@ impl Options {
                 ice,
                 ..Config::default()
             },
+            turn,
             ..Settings::default()
+        })
+    }
+
+    fn turn(&self) -> Result<Turn, clap::Error> {
+        if let Some(secret) = &self.turn_secret {
+            let urls = List::new(self.turn_url.clone()).ok_or_else(|| {
+                let words = format!("at most {ICE_SERVERS} times --turn-url: clients take no more");
+                Self::command().error(ErrorKind::TooManyValues, words)
+            })?;
+            let secret = secret.clone();
+            return Ok(Turn::At { urls, secret });
+        }
+        let listen = match self.turn {
+            Some(TurnAt::Off) => return Ok(Turn::Off),
+            Some(TurnAt::Address(address)) => Some(address),
+            None => None,
+        };
+        Ok(Turn::Here {
+            listen,
+            host: self.turn_host.clone(),
+            limits: turn::Limits::default(),
         })
     }
 }
@@ -88,12 +141,59 @@ fn parse_ice_server(text: &str) -> Result<Url, String> {
         "stun" | "stuns" => Url::new(text).ok_or_else(|| "longer than 255 bytes".to_owned()),
         // Browsers refuse a TURN server without a user name and a password.
         "turn" | "turns" => Err(
-            "a TURN server needs credentials, which cannot be given here; \
-                                 only stun: and stuns: can"
+            "a TURN server needs credentials: name it with --turn-url and \
+                                 --turn-secret; here only stun: and stuns: can be"
                 .to_owned(),
         ),
         _ => Err("write for example stun:stun.example.org:3478".to_owned()),
     }
+}
+
+fn parse_turn(text: &str) -> Result<TurnAt, String> {
+    if text == "off" {
+        return Ok(TurnAt::Off);
+    }
+    parse_address(text)
+        .map(TurnAt::Address)
+        .map_err(|words| format!("{words}; or write off"))
+}
+
+fn parse_turn_host(text: &str) -> Result<String, String> {
+    let example = "write for example turn.example.org, 192.0.2.1 or [2001:db8::1], without a port";
+    let is_address = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let fits = match is_address {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
+            !text.is_empty() && text.len() <= 253 && text.chars().all(plain)
+        }
+    };
+    fits.then(|| text.to_owned())
+        .ok_or_else(|| example.to_owned())
+}
+
+fn parse_turn_url(text: &str) -> Result<Url, String> {
+    match text.split_once(':') {
+        Some(("turn" | "turns", rest)) if !rest.is_empty() && !rest.starts_with('/') => {
+            Url::new(text).ok_or_else(|| "longer than 255 bytes".to_owned())
+        }
+        _ => Err("write for example turn:turn.example.org:3478?transport=udp".to_owned()),
+    }
+}
+
+fn parse_turn_secret(text: &str) -> Result<Secret, String> {
+    let secret = match text.strip_prefix('@') {
+        Some(file) => std::fs::read_to_string(file)
+            .map_err(|error| format!("{file} cannot be read: {error}"))?,
+        None => text.to_owned(),
+    };
+    let secret = secret.trim_end_matches(['\r', '\n']);
+    if secret.is_empty() {
+        return Err("it is empty, and anybody could guess that".to_owned());
+    }
+    Ok(Secret::new(secret))
 }
 
 fn parse_public_url(text: &str) -> Result<Origin, String> {
@@ -128,7 +228,16 @@ mod tests {
         let mut command = Options::command();
         command.clone().debug_assert();
         let help = command.render_long_help().to_string();
-        for option in ["--listen", "--www", "--ice-server", "--public-url"] {
+        for option in [
+            "--listen",
+            "--www",
+            "--ice-server",
+            "--public-url",
+            "--turn",
+            "--turn-host",
+            "--turn-url",
+            "--turn-secret",
+        ] {
             assert!(help.contains(option), "{option} is missing in:\n{help}");
         }
     }
@@ -166,6 +275,62 @@ mod tests {
         assert!(parse(&["--ice-server", "http://a"]).is_err());
         let nine = parse(&["--ice-server=stun:a"; 9]).unwrap().settings();
         assert!(nine.unwrap_err().to_string().contains("at most 8"));
+    }
+
+    #[test]
+    fn turn_is_here_unless_it_is_off_or_elsewhere() {
+        let turn = |arguments: &[&str]| parse(arguments).unwrap().settings().unwrap().turn;
+        assert!(matches!(
+            turn(&[]),
+            Turn::Here {
+                listen: None,
+                host: None,
+                ..
+            }
+        ));
+        assert!(matches!(turn(&["--turn", "off"]), Turn::Off));
+        let Turn::Here { listen, host, .. } =
+            turn(&["--turn=0.0.0.0:3478", "--turn-host=[2001:db8::1]"])
+        else {
+            panic!("not here")
+        };
+        assert_eq!(listen, Some(SocketAddr::from(([0, 0, 0, 0], 3478))));
+        assert_eq!(host.as_deref(), Some("[2001:db8::1]"));
+        let Turn::At { urls, .. } = turn(&["--turn-url=turns:a:5349", "--turn-secret=north"])
+        else {
+            panic!("not elsewhere")
+        };
+        assert_eq!(&*urls[0], "turns:a:5349");
+        for (wrong, words) in [
+            (&["--turn", "on"][..], "off"),
+            (&["--turn-host", "a:1"], "without a port"),
+            (&["--turn-host", ""], "without a port"),
+            (&["--turn-url", "turn:a"], "--turn-secret"),
+            (&["--turn-secret", "a"], "--turn-url"),
+            (&["--turn-secret", "", "--turn-url", "turn:a"], "guess"),
+            (
+                &["--turn-secret", "@/no/such/file", "--turn-url", "turn:a"],
+                "/no/such/file",
+            ),
+            (
+                &["--turn-secret", "a", "--turn-url", "stun:a"],
+                "turn:turn.example.org",
+            ),
+            (
+                &[
+                    "--turn-secret",
+                    "a",
+                    "--turn-url",
+                    "turn:a",
+                    "--turn",
+                    "off",
+                ],
+                "--turn",
+            ),
+        ] {
+            let error = parse(wrong).unwrap_err();
+            assert!(error.contains(words), "{error}");
+        }
     }
 
     #[test]

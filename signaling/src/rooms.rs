@@ -16,7 +16,7 @@ use peer_group::time::{Millis, Now};
 use peer_group::wire::codec::{List, Wire as _};
 use peer_group::wire::rendezvous::{ClientMessage, ErrorReason, ServerMessage, Url};
 
-mod bucket;
+pub(crate) mod bucket;
 mod config;
 mod requests;
 mod tags;

@@ -22,8 +22,11 @@ mod hall;
 mod outbox;
 mod pages;
 mod socket;
+mod turn;
 
 use hall::Hall;
+pub use turn::Turn;
+use turn::is_turn;
 
 /// What an operator decides. The default is a server on port 8080 of this machine only.
 #[derive(Clone, Debug)]
@@ -36,6 +39,8 @@ pub struct Settings {
     pub origin: Option<String>,
     /// The rules.
     pub rooms: rooms::Config,
+    /// Relaying between clients that cannot reach each other directly.
+    pub turn: Turn,
     /// The bounds of each socket.
     pub sockets: SocketLimits,
 }
@@ -77,6 +82,7 @@ impl Default for Settings {
             www: None,
             origin: None,
             rooms: rooms::Config::default(),
+            turn: Turn::default(),
             sockets: SocketLimits::default(),
         }
     }
@@ -87,6 +93,8 @@ impl Default for Settings {
 pub enum StartError {
     /// The address cannot be listened on.
     Listen(SocketAddr, io::Error),
+    /// The address cannot be listened on for TURN.
+    Turn(SocketAddr, io::Error),
     /// The folder of static files cannot be read.
     Www(PathBuf, io::Error),
     /// The system refuses what every program needs.
@@ -119,6 +127,12 @@ impl fmt::Display for StartError {
                     _ => write!(f, "Choose another address with --listen."),
                 }
             }
+            Self::Turn(address, error) => write!(
+                f,
+                "cannot listen on {address} for STUN and TURN: {error}.\n\
+                 Choose another address for them with --turn {}, or leave them out with --turn off.",
+                SocketAddr::new(address.ip(), address.port().wrapping_add(1).max(1024))
+            ),
             Self::Www(folder, error) => write!(
                 f,
                 "cannot serve {}: {error}.\nName a folder that exists with --www, or leave it out.",
@@ -140,7 +154,7 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// A server that listens and does not serve yet.
 pub struct Server {
-    listener: TcpListener,
+    bound: turn::Bound,
     address: SocketAddr,
     settings: Settings,
     seed: [u8; 32],
@@ -148,20 +162,18 @@ pub struct Server {
 
 impl Server {
     /// Starts to listen.
-    pub async fn bind(settings: Settings) -> Result<Self, StartError> {
+    pub async fn bind(mut settings: Settings) -> Result<Self, StartError> {
         if let Some(www) = &settings.www {
             std::fs::read_dir(www).map_err(|error| StartError::Www(www.clone(), error))?;
         }
+        let bound = turn::bind(&mut settings, random()?).await?;
         let refused = |error| StartError::Listen(settings.listen, error);
-        let listener = TcpListener::bind(settings.listen).await.map_err(refused)?;
-        let address = listener.local_addr().map_err(refused)?;
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed).map_err(|error| StartError::System(error.into()))?;
+        let address = bound.listener.local_addr().map_err(refused)?;
         Ok(Self {
-            listener,
+            bound,
             address,
             settings,
-            seed,
+            seed: random()?,
         })
     }
 
@@ -174,7 +186,7 @@ impl Server {
     /// Serves until `stop`, then sends every client away and waits for them, but not for long.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let Self {
-            listener,
+            bound,
             address,
             settings,
             seed,
@@ -190,26 +202,56 @@ impl Server {
         // Every task holds a receiver: it says when to stop, and is counted until it has.
         let (stopping, stopped) = watch::channel(false);
         let app = pages::router(&settings, &hall, &stopped);
+        let turn::Bound {
+            listener,
+            turn,
+            extra,
+        } = bound;
+        if let Some(turn) = &turn {
+            tokio::spawn(Arc::clone(turn).hear(stopped.clone()));
+            if let Some(extra) = extra {
+                tokio::spawn(Arc::clone(turn).accept(extra, stopped.clone()));
+            }
+        }
         let plain = Arc::new(Semaphore::new(settings.sockets.plain_connections));
         let mut tick = tokio::time::interval(TICK);
         let mut stop = pin!(stop);
         loop {
             tokio::select! {
                 () = &mut stop => break,
-                _ = tick.tick() => hall.tick(),
+                _ = tick.tick() => {
+                    hall.tick();
+                    turn.iter().for_each(|turn| turn.tick());
+                }
                 tcp = accept(&listener, &plain) => {
                     let (tcp, permit) = tcp;
-                    let serving = serve(tcp, app.clone(), settings.sockets, stopped.clone());
+                    let (turn, app) = (turn.clone(), app.clone());
+                    let (limits, mut stop) = (settings.sockets, stopped.clone());
                     tokio::spawn(async move {
-                        serving.await;
-                        drop(permit);
+                        let Some(turn) = turn else {
+                            return serve(tcp, app, limits, stop).await;
+                        };
+                        match is_turn(&tcp, limits.request_within, &mut stop).await {
+                            Some(true) => {
+                                drop(permit);
+                                if let Ok(from) = tcp.peer_addr() {
+                                    turn.serve(tcp, from, stop).await;
+                                }
+                            }
+                            Some(false) => {
+                                serve(tcp, app, limits, stop).await;
+                                drop(permit);
+                            }
+                            None => {}
+                        }
                     });
                 }
             }
         }
         drop((listener, app, stopped));
         let sockets = hall.send_away();
-        info!(sockets, "stopping");
+        let relayed = turn.as_ref().map(|turn| turn.counts()).unwrap_or_default();
+        info!(sockets, ?relayed, "stopping");
         stopping.send_replace(true);
         if tokio::time::timeout(DRAIN, stopping.closed())
             .await
@@ -221,6 +263,13 @@ impl Server {
             );
         }
     }
+}
+
+/// Bytes that nobody can guess.
+fn random() -> Result<[u8; 32], StartError> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| StartError::System(error.into()))?;
+    Ok(bytes)
 }
 
 /// The next connection, once there is room for it.

@@ -181,6 +181,7 @@ fn signaling() -> Vec<Vec<u8>> {
         },
         ClientMessage::Leave { tag },
         ClientMessage::Ping {},
+        ClientMessage::Turn {},
     ]);
     all.extend(bytes([
         ServerMessage::Refused {
@@ -196,6 +197,12 @@ fn signaling() -> Vec<Vec<u8>> {
         ServerMessage::Error {
             reason: ErrorReason::Rate,
             retry_after_ms: 1000,
+        },
+        ServerMessage::Turn {
+            urls: List::first(vec![short("turn:a.example:1"), short("turns:b:2")]),
+            user: short("1700000600:3f"),
+            password: short("c2VjcmV0"),
+            seconds: 600,
         },
     ]));
     all

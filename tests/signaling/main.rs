@@ -1,5 +1,5 @@
-//! The rendezvous server over real sockets: the protocol, sockets that misbehave, pages, and a
-//! server that means harm.
+//! The rendezvous server over real sockets: the protocol, sockets that misbehave, pages,
+//! STUN and TURN, and a server that means harm.
 
 // What goes wrong in a test is to end it.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -12,3 +12,5 @@ mod protocol;
 mod proxy;
 mod served;
 mod sockets;
+mod stun;
+mod turn;

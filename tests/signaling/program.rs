@@ -165,5 +165,6 @@ async fn clients_are_told_the_ice_servers_it_was_given() {
         panic!("no welcome")
     };
     let urls: Vec<&str> = ice.iter().map(|server| &*server.urls[0]).collect();
-    assert_eq!(urls, ["stun:a:1", "stun:b:2"]);
+    let own = format!("stun:{}", running.address);
+    assert_eq!(urls, [&own, "stun:a:1", "stun:b:2"]);
 }

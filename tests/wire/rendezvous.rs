@@ -85,6 +85,7 @@ fn what_clients_say() {
     );
     client(ClientMessage::Leave { tag: TAG }, "07 03*16");
     client(ClientMessage::Ping {}, "08");
+    client(ClientMessage::Turn {}, "0a");
 }
 
 #[test]
@@ -108,10 +109,11 @@ fn what_the_server_answers() {
                 signal_bytes: 16_384,
                 ttl_s: 120,
                 topics: 16,
+                turn_s: 600,
             },
             ice: List::new(vec![stun, turn]).expect("fits"),
         },
-        "01 06*32 ac02 8008 808001 78 10 02 \
+        "01 06*32 ac02 8008 808001 78 10 d804 02 \
          01 06 7374756e3a61 00 00 \
          02 06 7475726e3a62 06 7475726e3a63 01 75 01 70",
     );
@@ -144,6 +146,15 @@ fn what_the_server_answers() {
             servers: List::new(vec![text("wss://b")]).expect("fits"),
         },
         "09 e807 01 07 7773733a2f2f62",
+    );
+    server(
+        ServerMessage::Turn {
+            urls: List::new(vec![text("turn:b"), text("turns:c")]).expect("fits"),
+            user: text("u"),
+            password: text("p"),
+            seconds: 600,
+        },
+        "0e 02 06 7475726e3a62 07 7475726e733a63 01 75 01 70 d804",
     );
 }
 
@@ -215,12 +226,12 @@ fn what_is_too_long_or_not_known_yet_is_refused() {
     };
     assert!(ServerMessage::from_bytes(&peers(16)).is_ok());
     assert!(ServerMessage::from_bytes(&peers(17)).is_err());
-    for number in [0, 9, 10, 255] {
+    for number in [0, 9, 11, 255] {
         let rest = [vec![number], vec![0; 40]].concat();
         assert!(ClientMessage::from_bytes(&rest).is_err(), "{number}");
         assert!(ClientMessage::from_bytes(&[number]).is_err(), "{number}");
     }
-    for number in [0, 11, 14, 255] {
+    for number in [0, 11, 15, 255] {
         assert!(ServerMessage::from_bytes(&[number]).is_err(), "{number}");
     }
 }
@@ -299,17 +310,19 @@ fn client_message() -> impl Strategy<Value = ClientMessage> {
         (tag(), some(600)).prop_map(|(to, payload)| ClientMessage::Signal { to, payload }),
         tag().prop_map(|tag| ClientMessage::Leave { tag }),
         Just(ClientMessage::Ping {}),
+        Just(ClientMessage::Turn {}),
     ]
 }
 
 fn server_message() -> impl Strategy<Value = ServerMessage> {
     let entry = || (tag(), some(100)).prop_map(|(tag, announcement)| Entry { tag, announcement });
-    let limits = any::<(u32, u32, u16, u16)>().prop_map(
-        |(announcement_bytes, signal_bytes, ttl_s, topics)| ServerLimits {
+    let limits = any::<(u32, u32, u16, u16, u16)>().prop_map(
+        |(announcement_bytes, signal_bytes, ttl_s, topics, turn_s)| ServerLimits {
             announcement_bytes,
             signal_bytes,
             ttl_s,
             topics,
+            turn_s,
         },
     );
     let ice =
@@ -351,6 +364,14 @@ fn server_message() -> impl Strategy<Value = ServerMessage> {
             reason: ErrorReason::Full,
             retry_after_ms
         }),
+        ((list(words()), any::<u16>()), words(), words()).prop_map(
+            |((urls, seconds), user, password)| ServerMessage::Turn {
+                urls,
+                user,
+                password,
+                seconds
+            }
+        ),
     ]
 }
 

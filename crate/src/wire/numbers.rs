@@ -23,7 +23,9 @@ pub mod client {
     pub const LEAVE: u8 = 7;
     /// Are you there?
     pub const PING: u8 = 8;
-    // 9 and 10 are kept for Relay and Turn.
+    // 9 is kept for Relay.
+    /// Hand out what TURN servers ask for.
+    pub const TURN: u8 = 10;
 }
 
 /// Messages from the rendezvous server to a client.
@@ -48,7 +50,9 @@ pub mod server {
     pub const GO_AWAY: u8 = 9;
     /// A request failed.
     pub const ERROR: u8 = 10;
-    // 11 to 14 are kept for Relay, RelayCredit, RelayClosed and Turn.
+    // 11 to 13 are kept for Relay, RelayCredit and RelayClosed.
+    /// Answer to Turn.
+    pub const TURN: u8 = 14;
 }
 
 /// Why a signal was refused.

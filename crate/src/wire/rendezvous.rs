@@ -52,6 +52,8 @@ wire_struct! {
         pub ttl_s: u16,
         /// Topics that one connection may join at a time.
         pub topics: u16,
+        /// Seconds that what Turn hands out is taken; 0: nothing is handed out.
+        pub turn_s: u16,
     }
 }
 
@@ -121,6 +123,8 @@ wire_enum! {
         },
         /// Are you there?
         Ping = client::PING {},
+        /// Hand out what TURN servers ask for, to one who is reachable here.
+        Turn = client::TURN {},
     }
 }
 
@@ -192,6 +196,17 @@ wire_enum! {
             reason: ErrorReason,
             /// Milliseconds to wait before trying again; 0 where that would not help.
             retry_after_ms: u32,
+        },
+        /// Answer to Turn.
+        Turn = server::TURN {
+            /// TURN servers; none: there is nothing to ask for.
+            urls: List<Url, ICE_SERVERS>,
+            /// What they know this client by.
+            user: Url,
+            /// What they ask for.
+            password: Url,
+            /// How long they let it in; who is in by then may stay.
+            seconds: u16,
         },
     }
 }

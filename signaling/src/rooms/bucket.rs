@@ -9,14 +9,14 @@ const TOKEN: u64 = 1000;
 
 /// What is left to one asker.
 #[derive(Debug)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     level: u64,
     at: Millis,
 }
 
 impl Bucket {
     /// A full one.
-    pub(super) fn new(now: Millis, rate: Rate) -> Self {
+    pub(crate) fn new(now: Millis, rate: Rate) -> Self {
         Self {
             level: u64::from(rate.burst) * TOKEN,
             at: now,
@@ -24,23 +24,37 @@ impl Bucket {
     }
 
     /// Takes one token, or says in how many milliseconds there will be one.
-    pub(super) fn take(&mut self, now: Millis, rate: Rate) -> Result<(), u32> {
+    pub(crate) fn take(&mut self, now: Millis, rate: Rate) -> Result<(), u32> {
+        self.wait(now, rate, 1)?;
+        self.level -= TOKEN;
+        Ok(())
+    }
+
+    /// Takes tokens for what has passed already, as far as they are there.
+    pub(crate) fn charge(&mut self, now: Millis, rate: Rate, tokens: u32) {
+        self.fill(now, rate);
+        self.level = self.level.saturating_sub(u64::from(tokens) * TOKEN);
+    }
+
+    /// Says in how many milliseconds so many tokens will be there, unless they are.
+    pub(crate) fn wait(&mut self, now: Millis, rate: Rate, tokens: u32) -> Result<(), u32> {
+        self.fill(now, rate);
+        match (u64::from(tokens) * TOKEN).saturating_sub(self.level) {
+            0 => Ok(()),
+            missing => {
+                let wait = missing.div_ceil(u64::from(rate.per_second).max(1));
+                Err(u32::try_from(wait).unwrap_or(u32::MAX))
+            }
+        }
+    }
+
+    fn fill(&mut self, now: Millis, rate: Rate) {
         let full = u64::from(rate.burst) * TOKEN;
         let grown = now
             .saturating_sub(self.at)
             .saturating_mul(u64::from(rate.per_second));
         self.level = self.level.saturating_add(grown).min(full);
         self.at = self.at.max(now);
-        match self.level.checked_sub(TOKEN) {
-            Some(rest) => {
-                self.level = rest;
-                Ok(())
-            }
-            None => {
-                let wait = (TOKEN - self.level).div_ceil(u64::from(rate.per_second).max(1));
-                Err(u32::try_from(wait).unwrap_or(u32::MAX))
-            }
-        }
     }
 }
 

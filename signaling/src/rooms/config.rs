@@ -5,6 +5,8 @@ use peer_group::time::Millis;
 use peer_group::wire::codec::List;
 use peer_group::wire::rendezvous::{IceServer, ServerLimits};
 
+use crate::turn::Offer;
+
 /// What an operator decides.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
@@ -12,6 +14,8 @@ pub struct Config {
     pub limits: Limits,
     /// STUN and TURN servers that clients are told to use.
     pub ice: List<IceServer, ICE_SERVERS>,
+    /// What those who ask for TURN are given; None: nothing.
+    pub turn: Option<Offer>,
 }
 
 /// What the server allows.
@@ -84,6 +88,7 @@ impl Limits {
             signal_bytes: SIGNAL_BYTES as u32,
             ttl_s: self.ttl_s,
             topics: self.topics_per_connection,
+            turn_s: 0,
         }
     }
 }

@@ -3,14 +3,16 @@
 use peer_group::crypto::tag_of;
 use peer_group::names::{Tag, Topic};
 use peer_group::time::{Millis, Now};
+use peer_group::wire::codec::List;
 use peer_group::wire::numbers::RENDEZVOUS_VERSION;
 use peer_group::wire::rendezvous::{
-    Announcement, ClientMessage, Entry, ErrorReason, Payload, RefusedReason, ServerMessage,
-    join_signed_bytes, resolve_signed_bytes,
+    Announcement, ClientMessage, Entry, ErrorReason, IceServer, Payload, RefusedReason,
+    ServerLimits, ServerMessage, Url, join_signed_bytes, resolve_signed_bytes,
 };
 
 use super::tags::Undeliverable;
 use super::{ConnId, Failure, Rooms, Stage};
+use crate::turn::CREDENTIALS_S;
 
 /// What a message is answered with, if with anything.
 type Answer = Result<Option<ServerMessage>, Failure>;
@@ -86,6 +88,7 @@ impl Rooms {
                 Ok(None)
             }
             ClientMessage::Ping {} => Ok(Some(ServerMessage::Pong {})),
+            ClientMessage::Turn {} => self.turn(now, conn),
         }
     }
 
@@ -96,12 +99,48 @@ impl Rooms {
         }
         let challenge = self.random.bytes();
         self.hellos_due.remove(&(due, conn));
-        self.connection(conn)?.stage = Stage::Welcomed(challenge);
+        let connection = self.connection(conn)?;
+        connection.stage = Stage::Welcomed(challenge);
+        let origin = connection.origin.clone();
+        let offer = self.config.turn.as_ref();
+        let own = offer.and_then(|offer| offer.stun(&origin));
+        let own = own.map(|url| IceServer {
+            urls: List::first(vec![url]),
+            username: Url::default(),
+            credential: Url::default(),
+        });
         Ok(Some(ServerMessage::Welcome {
             challenge,
             time_ms: now.wall,
-            limits: self.config.limits.told(),
-            ice: self.config.ice.clone(),
+            limits: ServerLimits {
+                turn_s: offer.map_or(0, |_| CREDENTIALS_S),
+                ..self.config.limits.told()
+            },
+            ice: List::first(
+                own.into_iter()
+                    .chain(self.config.ice.iter().cloned())
+                    .collect(),
+            ),
+        }))
+    }
+
+    /// Credentials for TURN, to who can be told apart from others: one user for each tag.
+    fn turn(&mut self, now: Now, conn: ConnId) -> Answer {
+        let connection = self.connection(conn)?;
+        let tag = connection.tag.ok_or(ErrorReason::Tag)?;
+        let origin = connection.origin.clone();
+        let answer = self
+            .config
+            .turn
+            .as_ref()
+            .map(|offer| offer.answer(&origin, tag, now.wall));
+        Ok(answer.or_else(|| {
+            Some(ServerMessage::Turn {
+                urls: List::default(),
+                user: Url::default(),
+                password: Url::default(),
+                seconds: 0,
+            })
         }))
     }
 

@@ -3,6 +3,7 @@
 use peer_group::wire::rendezvous::{IceServer, ServerLimits};
 
 use super::*;
+use crate::turn::{Offer, Secret, Servers};
 
 #[test]
 fn welcome_tells_the_time_the_limits_and_a_new_challenge() {
@@ -36,6 +37,7 @@ fn welcome_tells_the_time_the_limits_and_a_new_challenge() {
         signal_bytes: 16_384,
         ttl_s: 120,
         topics: 16,
+        turn_s: 0,
     };
     assert_eq!(*limits, told);
     assert_eq!(ice.len(), 1);
@@ -204,4 +206,33 @@ fn going_away_spreads_the_clients_over_the_given_time() {
         assert!(share >= 15, "{share} clients in fifth {fifth}");
     }
     assert_eq!(server.closed, []);
+}
+
+#[test]
+fn turn_is_handed_out_to_who_has_a_tag_at_the_price_of_a_request() {
+    let offer = Offer {
+        secret: Secret::new("north"),
+        servers: Servers::Here {
+            host: None,
+            port: 3478,
+        },
+    };
+    let mut server = Server::new(Limits {
+        requests: Rate {
+            per_second: 1,
+            burst: 3,
+        },
+        ..Limits::default()
+    });
+    server.rooms.config.turn = Some(offer.clone());
+    let client = server.open(1);
+    let ask = |server: &mut Server| server.tell(client.conn, &ClientMessage::Turn {});
+    assert_eq!(ask(&mut server), error(ErrorReason::Tag));
+    server.tell(client.conn, &ClientMessage::Listen { r: [1; 32] });
+    let expected = offer.answer(ORIGIN, tag([1; 32]), server.now.wall);
+    assert_eq!(ask(&mut server), [expected]);
+    let [ServerMessage::Error { reason, .. }] = ask(&mut server)[..] else {
+        panic!("no error")
+    };
+    assert_eq!(reason, ErrorReason::Rate);
 }

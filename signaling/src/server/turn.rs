@@ -1,0 +1,161 @@
+//! TURN beside the rendezvous: where it listens, and what comes to it over the same port.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use peer_group::limits::ICE_SERVERS;
+use peer_group::random::Random;
+use peer_group::wire::codec::List;
+use peer_group::wire::rendezvous::Url;
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tracing::warn;
+
+use super::{Settings, StartError, asked_to};
+use crate::turn::{Limits, Offer, Secret, Servers, Sockets};
+
+/// TURN, as an operator decides.
+#[derive(Clone, Debug)]
+pub enum Turn {
+    /// None.
+    Off,
+    /// In this program.
+    Here {
+        /// Where to listen, for UDP and TCP; None: as the rendezvous does.
+        listen: Option<SocketAddr>,
+        /// As clients name this machine; None: as they dialled it.
+        host: Option<String>,
+        /// The rules.
+        limits: Limits,
+    },
+    /// Elsewhere, such as a coturn with the same secret.
+    At {
+        /// Where.
+        urls: List<Url, ICE_SERVERS>,
+        /// Known there too.
+        secret: Secret,
+    },
+}
+
+impl Default for Turn {
+    fn default() -> Self {
+        Self::Here {
+            listen: None,
+            host: None,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// How often another free port is tried, as one may be free for TCP and not for UDP.
+const TRIES: usize = 16;
+
+/// What listens.
+pub(super) struct Bound {
+    pub(super) listener: TcpListener,
+    pub(super) turn: Option<Arc<Sockets>>,
+    /// For TURN alone, if that is somewhere else than the rendezvous.
+    pub(super) extra: Option<TcpListener>,
+}
+
+/// Binds everything, and lets the rules know what TURN hands out.
+pub(super) async fn bind(settings: &mut Settings, seed: [u8; 32]) -> Result<Bound, StartError> {
+    let refused = |error| StartError::Listen(settings.listen, error);
+    let mut listener = TcpListener::bind(settings.listen).await.map_err(refused)?;
+    settings.rooms.turn = None;
+    let (listen, host, limits) = match settings.turn.clone() {
+        Turn::Off => return Ok(Bound::without(listener)),
+        Turn::At { urls, secret } => {
+            let servers = Servers::At(urls);
+            settings.rooms.turn = Some(Offer { secret, servers });
+            return Ok(Bound::without(listener));
+        }
+        Turn::Here {
+            listen,
+            host,
+            limits,
+        } => (listen, host, limits),
+    };
+    let (udp, extra) = match listen {
+        Some(at) => {
+            let refused = |error| StartError::Turn(at, error);
+            let udp = UdpSocket::bind(at).await.map_err(refused)?;
+            let own = udp.local_addr().map_err(refused)?;
+            let shared = listener.local_addr().is_ok_and(|at| at == own);
+            let extra = if shared {
+                None
+            } else {
+                Some(TcpListener::bind(own).await.map_err(refused)?)
+            };
+            (udp, extra)
+        }
+        None => {
+            let mut tries = TRIES;
+            let udp = loop {
+                let at = listener.local_addr().map_err(refused)?;
+                match UdpSocket::bind(at).await {
+                    Ok(udp) => break udp,
+                    Err(error)
+                        if settings.listen.port() == 0
+                            && tries > 0
+                            && error.kind() == io::ErrorKind::AddrInUse =>
+                    {
+                        tries -= 1;
+                        listener = TcpListener::bind(settings.listen).await.map_err(refused)?;
+                    }
+                    Err(error) => return Err(StartError::Turn(at, error)),
+                }
+            };
+            (udp, None)
+        }
+    };
+    let port = udp.local_addr().map_err(refused)?.port();
+    // Relayed addresses are seen by everybody, and say nothing about the secret.
+    let mut random = Random::new(seed);
+    let (secret, seed) = (Secret::new(random.bytes::<32>()), random.bytes());
+    settings.rooms.turn = Some(Offer {
+        secret: secret.clone(),
+        servers: Servers::Here { host, port },
+    });
+    let turn = Some(Arc::new(Sockets::new(udp, limits, secret, seed)));
+    Ok(Bound {
+        listener,
+        turn,
+        extra,
+    })
+}
+
+impl Bound {
+    fn without(listener: TcpListener) -> Self {
+        Self {
+            listener,
+            turn: None,
+            extra: None,
+        }
+    }
+}
+
+/// Whether a connection is for TURN: its messages begin with a byte that no text does. None: it
+/// said nothing in time, or the server stops.
+pub(super) async fn is_turn(
+    tcp: &TcpStream,
+    within: Duration,
+    stop: &mut watch::Receiver<bool>,
+) -> Option<bool> {
+    let mut first = [0xff];
+    let peeked = tokio::select! {
+        peeked = timeout(within, tcp.peek(&mut first)) => peeked,
+        () = asked_to(stop) => return None,
+    };
+    match peeked {
+        Ok(Ok(1)) => Some(first[0] == 0),
+        Ok(Ok(_)) | Err(_) => None,
+        Ok(Err(error)) => {
+            warn!(%error, "cannot read a new connection");
+            None
+        }
+    }
+}
