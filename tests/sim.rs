@@ -9,6 +9,7 @@
 //! SIM_TRACE=1 ...                                     the same, with one line per thing that happens
 //! SIM_SEEDS=1000 cargo test --profile sim -p peer-group-tests --test sim seeds -- --nocapture
 //! SIM_CRYPTO=real ...                                 with the real primitives
+//! SIM_BOUNDS=1 ...                                    and how near to each bound any engine came
 //! ```
 //!
 //! On two cores, 300 seeds with the fake primitives take about 17 s (34 hours of virtual time); a few
@@ -20,6 +21,7 @@
 
 pub mod agree;
 pub mod app;
+pub mod bounds;
 pub mod checks;
 pub mod dice;
 pub mod effects;

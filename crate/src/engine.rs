@@ -9,6 +9,7 @@ mod commands;
 pub mod context;
 pub mod effect;
 pub mod event;
+mod gauges;
 pub mod input;
 mod keeping;
 mod node;

@@ -8,6 +8,7 @@ pub mod direct;
 pub mod ending;
 pub mod flow;
 pub mod frames;
+mod gauges;
 pub mod handshake;
 pub mod lane;
 pub mod link;
@@ -19,6 +20,7 @@ pub mod records;
 pub mod security;
 pub mod session;
 pub mod synchronize;
+pub mod unstored;
 pub mod waiting;
 
 use crate::sorted::{Map, Set};

@@ -2,6 +2,7 @@
 
 pub mod credential;
 pub mod discovery;
+mod gauges;
 pub mod identity;
 pub mod invitation;
 pub mod judge;

@@ -99,6 +99,7 @@ pub mod base;
 pub mod crypto;
 pub mod engine;
 pub mod error;
+pub mod gauge;
 pub mod graph;
 pub mod group;
 pub mod limits;

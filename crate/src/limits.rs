@@ -149,6 +149,13 @@ pub const RECORDS_WINDOW_BYTES: usize = 512 * 1024;
 pub const RECORDS_FRAME_BYTES: usize = 16 * 1024;
 /// Records of one frame; also the most signatures that are verified together.
 pub const RECORDS_PER_FRAME: usize = 64;
+/// Records that wait to be sent over one link, of each urgency: more than a database holds.
+pub const LANE_RECORDS: usize = 65_536;
+/// Words about items that wait behind them on one link: an honest end that takes items at all leaves
+/// none of them there for a minute.
+pub const LANE_MARKS: usize = 256;
+/// Authors whose rates are remembered; of others nothing is flooded until one of these has paused.
+pub const PACED_AUTHORS: usize = 4096;
 /// Symbols of one part in a comparison; a part that may need more is split.
 pub const SYNC_SYMBOLS: usize = 8192;
 /// Symbols that one end keeps for a comparison before they tell the difference: 2 MiB.

@@ -54,6 +54,18 @@ impl<T: Ord + Clone> Timers<T> {
         self.deadlines.remove(timer);
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.deadlines.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.deadlines.is_empty()
+    }
+
     /// The earliest deadline.
     #[must_use]
     pub fn next(&self) -> Option<Millis> {

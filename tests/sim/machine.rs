@@ -266,6 +266,7 @@ impl World {
         self.pour(machine, None);
         self.check_accused();
         if self.machines[machine].depth == 0 {
+            self.check_bounds(machine);
             self.look(machine);
         }
         self.check_state(machine);

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use peer_group::crypto::{Crypto, FAKE, REAL};
 
+use super::bounds::Peaks;
 use super::universe::{Figures, run};
 
 /// A seed that takes longer is named.
@@ -147,5 +148,9 @@ pub fn attempt_all(name: &str, seeds: &[u64], real: bool) -> Vec<Failed> {
         waits(|of| of.agreed_ms),
         waits(|of| of.spread_ms),
     );
+    if std::env::var_os("SIM_BOUNDS").is_some() {
+        let peaks: Vec<Peaks> = figures.iter().map(|of| of.peaks).collect();
+        println!("  most of what is bounded:{}", Peaks::table(&peaks));
+    }
     failed
 }

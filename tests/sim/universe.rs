@@ -10,6 +10,7 @@ use peer_group::names::{ConnectionId, ConnectionKind, NodeId, PeerId};
 use peer_group::time::Millis;
 
 use super::app::DIRECT_MS;
+use super::bounds::Peaks;
 use super::options::Options;
 use super::world::{Failure, Happening, World};
 
@@ -38,6 +39,8 @@ pub struct Figures {
     pub spread_ms: Millis,
     /// Records that are shown in the end.
     pub records: u64,
+    /// The most that any engine held.
+    pub peaks: Peaks,
 }
 
 impl World {
@@ -78,6 +81,7 @@ impl World {
                 agreed_ms,
                 spread_ms,
                 records: first as u64,
+                peaks: self.peaks,
             }),
         }
     }

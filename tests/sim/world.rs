@@ -7,6 +7,7 @@ use peer_group::names::{NodeId, PeerId, RecordId};
 use peer_group::time::Millis;
 
 use super::app::Act;
+use super::bounds::Peaks;
 use super::dice::Dice;
 use super::faults::Fault;
 use super::hostile::Hostile;
@@ -186,6 +187,8 @@ pub struct World {
     pub accused: Option<(usize, usize)>,
     /// The member that lies.
     pub hostile: Option<Hostile>,
+    /// The most that any engine held.
+    pub peaks: Peaks,
     /// Records that somebody asked to delete who may.
     pub deleted: BTreeSet<RecordId>,
     queue: BTreeMap<(Millis, u64), Happening>,
@@ -221,6 +224,7 @@ impl World {
             work_dice: Dice::new(seed, "work"),
             deleted: BTreeSet::new(),
             accused: None,
+            peaks: Peaks::default(),
             clocks_step: options.faults.contains(&Fault::ClockStep),
             hostile: options
                 .hostile

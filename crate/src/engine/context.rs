@@ -140,6 +140,18 @@ impl Requests {
         self.pending.remove(&request);
     }
 
+    /// How many are under way.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+
     /// Whether a request still waits for its answer.
     #[must_use]
     pub fn is_pending(&self, request: RequestId) -> bool {

@@ -6,17 +6,21 @@ use super::event::{Answer, Event};
 use super::input::{Entry, StorageFault};
 use super::node::{Kind, Node, Timer};
 use crate::error::{Code, Error};
+use crate::graph::unstored::{There, Version};
 use crate::limits;
-use crate::names::{RecordHash, RecordId, RequestId, StorageId};
+use crate::names::{RequestId, StorageId};
 use crate::record::store::Kept;
 use crate::record::stored::{Seal, Stored};
+
+/// What storage was told of, and what it had of it before.
+type Told = Vec<(Version, There)>;
 
 /// A save under way.
 pub(super) enum Keeping {
     /// Our own writes: calls wait for them.
     Writes,
     /// What others wrote.
-    Changes(Vec<(RecordId, RecordHash)>),
+    Changes(Told),
 }
 
 /// The saves of one node.
@@ -102,32 +106,32 @@ impl Node {
     }
 
     /// What others wrote, as it is now: a version that is gone meanwhile is removed.
-    fn next_changes(&mut self, most: usize) -> (Vec<Change>, Vec<(RecordId, RecordHash)>) {
+    fn next_changes(&mut self, most: usize) -> (Vec<Change>, Told) {
         let mut changes = Vec::new();
-        let mut which = Vec::new();
+        let mut which: Told = Vec::new();
         let mut bytes = 0;
         let records = &self.graph.records;
-        for (id, hash) in records.unstored.iter() {
+        for ((id, hash), there) in records.unstored.iter() {
             let enough = changes.len() >= most || bytes >= limits::STORED_BYTES_AT_ONCE;
             // Versions of one record come and go together.
-            if enough && which.last().is_some_and(|(last, _)| last != id) {
+            if enough && which.last().is_some_and(|((last, _), _)| *last != id) {
                 break;
             }
-            let entry = records.store.by_hash(hash);
+            let entry = records.store.by_hash(&hash);
             let (key, value) = match entry {
                 Some(entry) => {
                     let seal = &self.keeper.seal;
-                    let (key, value) = seal.write(entry.record(), hash, entry.kept());
+                    let (key, value) = seal.write(entry.record(), &hash, entry.kept());
                     (key, Some(value))
                 }
-                None => (self.keeper.seal.key(id, hash), None),
+                None => (self.keeper.seal.key(&id, &hash), None),
             };
             bytes += value.as_ref().map_or(0, Vec::len);
             changes.push((key, value));
-            which.push((*id, *hash));
+            which.push(((id, hash), there));
         }
-        for pair in &which {
-            self.graph.records.unstored.remove(pair);
+        for (version, _) in &which {
+            self.graph.records.unstored.told(version);
         }
         (changes, which)
     }
@@ -146,7 +150,11 @@ impl Node {
             (Keeping::Writes, Err(fault)) => self.graph.not_written(cx, &save_error(fault)),
             (Keeping::Changes(_), Ok(())) => self.settle_imports(cx, None),
             (Keeping::Changes(which), Err(fault)) => {
-                self.graph.records.unstored.extend(which);
+                let records = &mut self.graph.records;
+                for (version, there) in which {
+                    let is_held = records.store.by_hash(&version.1).is_some();
+                    records.unstored.not_taken(version, there, is_held);
+                }
                 self.keeper.failed = true;
                 self.timers
                     .arm(Timer::StoreAgain, cx.now.monotonic + limits::STORE_AGAIN_MS);

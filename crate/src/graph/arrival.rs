@@ -353,7 +353,7 @@ impl Graph {
     /// Notes what the store holds no longer, and tells the app what it saw of it.
     fn gone(&mut self, cx: &mut Context<'_>, gone: Vec<Gone>) {
         for gone in gone {
-            self.records.unstored.insert((gone.id, gone.hash));
+            self.records.unstored.went((gone.id, gone.hash));
             if self.records.store.get(&gone.id).is_none() {
                 self.records.refreshes(gone.id, None);
             }
@@ -414,8 +414,10 @@ impl Graph {
         self.records.stamp = self.records.stamp.max(modified);
         // What was seen of earlier versions is stored with it.
         let kept = self.records.store.any(&id).map(|entry| entry.kept());
-        if kept != written {
-            self.records.unstored.insert((id, hash));
+        match written {
+            None => self.records.unstored.came((id, hash)),
+            same if same == kept => {}
+            Some(_) => self.records.unstored.changed((id, hash)),
         }
         self.records.refreshes(id, refreshes);
         if let Some(change) = change {
@@ -453,10 +455,10 @@ impl Graph {
         if inserted == Inserted::Raised
             && let Some(entry) = self.records.store.any(&id)
         {
-            self.records.unstored.insert((id, entry.hash()));
+            self.records.unstored.changed((id, entry.hash()));
         }
         if stored && inserted != Inserted::Same {
-            self.records.unstored.insert((id, hash));
+            self.records.unstored.went((id, hash));
         }
     }
 
@@ -535,7 +537,7 @@ impl Graph {
         }
         for gone in swept {
             if !gone.held {
-                self.records.unstored.insert((gone.id, gone.hash));
+                self.records.unstored.went((gone.id, gone.hash));
             }
             self.records.refreshes(gone.id, None);
             if gone.shown {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::gauge::{Held, See};
 use crate::limits::{SEND_WINDOW_BYTES, SEND_WINDOW_MESSAGES};
 use crate::names::RequestId;
 
@@ -102,6 +103,23 @@ impl Flow {
             count += 1;
         }
         count
+    }
+
+    /// Shows what is on its way and what was not taken; what waits is the app's own.
+    pub fn gauges(&self, see: &mut See<'_>) {
+        let bytes = SEND_WINDOW_BYTES;
+        see(
+            Held::SentMessages,
+            self.in_flight.len(),
+            SEND_WINDOW_MESSAGES,
+        );
+        see(Held::SentBytes, self.in_flight_bytes, bytes);
+        see(
+            Held::UntakenMessages,
+            self.untaken.len(),
+            SEND_WINDOW_MESSAGES,
+        );
+        see(Held::UntakenBytes, self.untaken_bytes, bytes);
     }
 
     /// Bytes held here.

@@ -3,9 +3,10 @@
 
 use std::collections::VecDeque;
 
+use crate::gauge::{Held, See};
 use crate::limits::{
-    CONTROL_ITEM_BYTES, CONTROL_ITEMS_PER_FRAME, RECORDS_FRAME_BYTES, RECORDS_PER_AUTHOR,
-    RECORDS_PER_FRAME, RECORDS_WINDOW_BYTES, STALLED_MS,
+    CONTROL_ITEM_BYTES, CONTROL_ITEMS, CONTROL_ITEMS_PER_FRAME, LANE_MARKS, LANE_RECORDS,
+    RECORDS_FRAME_BYTES, RECORDS_PER_AUTHOR, RECORDS_PER_FRAME, RECORDS_WINDOW_BYTES, STALLED_MS,
 };
 use crate::names::RecordId;
 use crate::record::store::Store;
@@ -13,6 +14,9 @@ use crate::sorted::Set;
 use crate::time::Millis;
 use crate::wire::codec::{Bytes, List, Wire as _};
 use crate::wire::link::Frame;
+
+/// The smallest items have a signature.
+const LEAST_ITEM_BYTES: usize = 64;
 
 /// A control item as it travels.
 pub type ControlItem = Bytes<CONTROL_ITEM_BYTES>;
@@ -45,6 +49,8 @@ pub struct Lane {
     control_items: Set<ControlItem>,
     fresh: VecDeque<RecordId>,
     bulk: VecDeque<Bulk>,
+    /// Marks in `bulk`.
+    bulk_marks: usize,
     /// Records in `fresh` and in `bulk` that are still to be sent.
     fresh_ids: Set<RecordId>,
     bulk_ids: Set<RecordId>,
@@ -63,10 +69,11 @@ pub struct Lane {
 pub struct Misfit;
 
 impl Lane {
-    /// Sends control items.
+    /// Sends control items. Where there are too many, as with records: a comparison finds the rest.
     pub fn control(&mut self, items: impl IntoIterator<Item = ControlItem>) {
         for item in items {
-            if self.control_items.insert(item.clone()) {
+            let full = self.control_items.len() >= CONTROL_ITEMS;
+            if !full && self.control_items.insert(item.clone()) {
                 self.control.push_back(Control::Item(item));
             }
         }
@@ -79,7 +86,8 @@ impl Lane {
 
     /// Sends a record soon.
     pub fn fresh(&mut self, id: RecordId) {
-        if self.fresh_ids.insert(id) {
+        let full = self.fresh_ids.len() >= LANE_RECORDS;
+        if !full && self.fresh_ids.insert(id) {
             self.fresh.push_back(id);
         }
         // What was forgotten and came again stands there twice.
@@ -99,24 +107,39 @@ impl Lane {
         self.answered.clear();
     }
 
-    /// Whether the other end has taken nothing for long though the window is full.
+    /// Whether the other end has taken nothing, or next to nothing, for long though the window is full.
     pub fn is_stalled(&self, now: Millis) -> bool {
-        self.full_since
-            .is_some_and(|since| now >= since + STALLED_MS)
+        let full = self
+            .full_since
+            .is_some_and(|since| now >= since + STALLED_MS);
+        full || self.marks() > LANE_MARKS
+    }
+
+    fn marks(&self) -> usize {
+        self.control.len() - self.control_items.len() + self.bulk_marks
     }
 
     /// Sends records when nothing new is to be sent.
     pub fn bulk(&mut self, ids: impl IntoIterator<Item = RecordId>) {
         for id in ids {
-            if self.bulk_ids.insert(id) {
+            if self.bulk_ids.len() < LANE_RECORDS && self.bulk_ids.insert(id) {
                 self.bulk.push_back(Bulk::Record(id));
             }
+        }
+        // As with those that are new.
+        if self.bulk.len() > 2 * self.bulk_ids.len() + self.bulk_marks + 64 {
+            let mut left = self.bulk_ids.clone();
+            self.bulk.retain(|of| match of {
+                Bulk::Record(id) => left.remove(id),
+                Bulk::Mark(_) => true,
+            });
         }
     }
 
     /// Sends a frame once all records so far have been sent.
     pub fn bulk_mark(&mut self, frame: Frame) {
         self.bulk.push_back(Bulk::Mark(frame));
+        self.bulk_marks += 1;
     }
 
     /// The far side has a record: it need not be sent.
@@ -167,7 +190,10 @@ impl Lane {
         }
         match self.bulk.front() {
             Some(Bulk::Mark(_)) => match self.bulk.pop_front() {
-                Some(Bulk::Mark(frame)) => Some(frame),
+                Some(Bulk::Mark(frame)) => {
+                    self.bulk_marks -= 1;
+                    Some(frame)
+                }
                 _ => None,
             },
             _ => None,
@@ -275,10 +301,92 @@ impl Lane {
         Ok((rest == 0).then(|| core::mem::take(&mut self.arriving)))
     }
 
+    /// Shows how much waits, is on its way and arrives.
+    pub fn gauges(&self, max_record: usize, see: &mut See<'_>) {
+        see(Held::LaneControl, self.control_items.len(), CONTROL_ITEMS);
+        see(Held::LaneFresh, self.fresh.len(), 2 * LANE_RECORDS + 64);
+        see(Held::LaneFresh, self.fresh_ids.len(), LANE_RECORDS);
+        let bulk = self.bulk.len() - self.bulk_marks;
+        see(Held::LaneBulk, bulk, 2 * LANE_RECORDS + 64);
+        see(Held::LaneBulk, self.bulk_ids.len(), LANE_RECORDS);
+        // Looked at once a minute, or later where timers are late.
+        see(Held::LaneMarks, self.marks(), 2 * LANE_MARKS);
+        let bytes = RECORDS_WINDOW_BYTES + 2 * RECORDS_FRAME_BYTES;
+        see(Held::LaneBytes, self.in_flight_bytes, bytes);
+        see(
+            Held::LaneFrames,
+            self.in_flight.len(),
+            bytes / LEAST_ITEM_BYTES,
+        );
+        see(Held::LaneAnswered, self.answered.len(), RECORDS_PER_AUTHOR);
+        let cut = self.cut.as_ref().map_or(0, |cut| cut.bytes.len());
+        see(Held::LaneArriving, self.arriving.len().max(cut), max_record);
+    }
+
     /// Bytes held here.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let control: usize = self.control_items.iter().map(|item| item.len()).sum();
         control + self.arriving.len() + self.cut.as_ref().map_or(0, |cut| cut.bytes.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(n: usize) -> RecordId {
+        let mut id = [0; 16];
+        id[8..].copy_from_slice(&(n as u64).to_be_bytes());
+        RecordId(id)
+    }
+
+    fn within_bounds(lane: &Lane) -> bool {
+        let mut all = true;
+        lane.gauges(1 << 20, &mut |_, held, bound| all &= held <= bound);
+        all
+    }
+
+    #[test]
+    fn who_takes_next_to_nothing_does_not_fill_the_memory() {
+        let mut lane = Lane::default();
+        for n in 0..2 * LANE_RECORDS {
+            lane.fresh(id(n));
+            lane.bulk([id(n)]);
+        }
+        assert!(within_bounds(&lane) && lane.fresh_ids.len() == LANE_RECORDS);
+        // It shows that it has them, and then asks for them again.
+        let mut lane = Lane::default();
+        for n in 0..10_000 {
+            lane.forget(id(n % 100));
+            lane.fresh(id(n % 100));
+            lane.bulk([id(n % 100)]);
+        }
+        assert!(lane.fresh.len() < 300 && lane.bulk.len() < 300);
+        assert!(!lane.is_stalled(0));
+        for _ in 0..LANE_MARKS {
+            lane.bulk_mark(Frame::Ping { token: 1 });
+            lane.control_mark(Frame::Ping { token: 1 });
+        }
+        assert!(lane.is_stalled(0) && within_bounds(&lane));
+    }
+
+    #[test]
+    fn what_is_asked_for_again_stands_before_its_marks() {
+        let mut lane = Lane::default();
+        let store = Store::new();
+        lane.bulk([id(1)]);
+        lane.bulk_mark(Frame::Ping { token: 1 });
+        for n in 0..1000 {
+            lane.forget(id(2 + n));
+            lane.bulk([id(2 + n)]);
+            lane.forget(id(2 + n));
+        }
+        lane.bulk([id(1)]);
+        assert!(lane.bulk.len() < 100);
+        assert_eq!(lane.next(&store, 0), Some(Frame::Ping { token: 1 }));
+        assert_eq!(lane.next(&store, 0), None);
+        assert_eq!(lane.bulk_marks, 0);
+        assert!(lane.bulk_ids.is_empty());
     }
 }

@@ -22,7 +22,7 @@ use crate::wire::link::{Frame, Packet, Purpose};
 use crate::wire::sync::Digests;
 
 /// Frames that wait for an earlier one at most: channels are ordered, only the first may be late.
-const HELD_FRAMES: usize = 64;
+pub(super) const HELD_FRAMES: usize = 64;
 
 /// How far a link has come.
 pub enum Stage {
@@ -314,6 +314,11 @@ impl Link {
         let expected = confirm_body(&keys.hash, &remote, &local);
         keys.open(counter, sealed)
             .is_some_and(|body| body == expected)
+    }
+
+    /// Frames that came out of order.
+    pub(super) fn held_frames(&self) -> usize {
+        self.held.len()
     }
 
     fn transmit(&self, cx: &mut Context<'_>, sequence: u64, frame: Frame) {

@@ -16,9 +16,9 @@ use crate::wire::description::Line;
 use crate::wire::link::{ByeReason, Purpose, Signal, SignalBody, Trickle};
 
 /// Signals that came before message 2, at most.
-const EARLY_SIGNALS: usize = 32;
+pub(super) const EARLY_SIGNALS: usize = 32;
 /// Candidates of one link and direction, at most.
-const CANDIDATES: usize = 64;
+pub(super) const CANDIDATES: usize = 64;
 
 /// Seals something for beside the channel.
 pub fn seal(keys: &mut Keys, attempt: Attempt, trickle: &Trickle) -> Option<Signal> {

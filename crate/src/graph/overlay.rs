@@ -7,6 +7,7 @@ use super::session::Session;
 use super::{Graph, Timer};
 use crate::engine::context::Context;
 use crate::error::Code;
+use crate::gauge::{Held, See};
 use crate::limits;
 use crate::names::{NodeAddress, NodeId, PeerId, Tag};
 use crate::time::Millis;
@@ -78,6 +79,12 @@ impl Overlay {
     pub fn is_banned(&self, now: Millis, node: NodeId, peer: Option<PeerId>) -> bool {
         let is = |name| self.banned.get(&name).is_some_and(|until| *until > now);
         is(Banned::Node(node)) || peer.is_some_and(|peer| is(Banned::Peer(peer)))
+    }
+
+    /// Shows how many are known and kept away.
+    pub fn gauges(&self, see: &mut See<'_>) {
+        see(Held::Known, self.known.len(), limits::KNOWN_NODES);
+        see(Held::Banned, self.banned.len(), limits::BANNED_NODES);
     }
 
     /// Forgets a node that left.

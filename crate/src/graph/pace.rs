@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use crate::limits::{FLOODED_BURST, FLOODED_PER_SECOND, RECORDS_PER_AUTHOR};
+use crate::limits::{FLOODED_BURST, FLOODED_PER_SECOND, PACED_AUTHORS, RECORDS_PER_AUTHOR};
 use crate::names::{LinkId, PeerId, RecordId};
 use crate::sorted::{Map, Set};
 use crate::time::Millis;
@@ -79,9 +79,20 @@ impl Pace {
                 self.waiting.push_back(flood);
             }
         }
-        let refilled = |bucket: &Bucket| refill(bucket, now) >= FLOODED_BURST * 1000;
-        self.buckets.retain(|_, bucket| !refilled(bucket));
+        self.forget_rested(now);
         due
+    }
+
+    /// Forgets authors who may flood as much as anybody.
+    fn forget_rested(&mut self, now: Millis) {
+        let rested = |bucket: &Bucket| refill(bucket, now) >= FLOODED_BURST * 1000;
+        self.buckets.retain(|_, bucket| !rested(bucket));
+    }
+
+    /// How many records wait, and how many authors are remembered.
+    #[must_use]
+    pub fn held(&self) -> (usize, usize) {
+        (self.waiting.len(), self.buckets.len())
     }
 
     /// Whether something waits.
@@ -93,6 +104,12 @@ impl Pace {
     fn has_room(&mut self, author: PeerId, now: Millis) -> bool {
         if !self.buckets.contains_key(&author) {
             let room = FLOODED_BURST * 1000;
+            if self.buckets.len() >= PACED_AUTHORS {
+                self.forget_rested(now);
+            }
+            if self.buckets.len() >= PACED_AUTHORS {
+                return false;
+            }
             self.buckets.insert(author, Bucket { room, at: now });
         }
         let Some(bucket) = self.buckets.get_mut(&author) else {
@@ -151,6 +168,33 @@ mod tests {
         pace.now_or_later(flood(2, 0), 0);
         let due = pace.due(PACE_MS);
         assert!(due.contains(&flood(2, 0)));
+    }
+
+    #[test]
+    fn of_many_authors_only_those_who_flood_are_remembered() {
+        let mut pace = Pace::default();
+        let author = |n: u64| {
+            let mut peer = [0; 32];
+            peer[..8].copy_from_slice(&n.to_be_bytes());
+            Flood {
+                author: PeerId(peer),
+                ..flood(0, n)
+            }
+        };
+        let many = 3 * PACED_AUTHORS as u64;
+        for n in 0..many {
+            assert!(pace.now_or_later(author(n), n * 10).is_some());
+        }
+        assert!(pace.buckets.len() <= PACED_AUTHORS);
+        // All within a moment: those beyond wait until others have rested.
+        let now = many * 10;
+        let at_once = (0..many).filter(|n| {
+            let flood = author(many + n);
+            pace.now_or_later(flood, now).is_some()
+        });
+        assert!(at_once.count() <= PACED_AUTHORS);
+        assert_eq!(pace.buckets.len(), PACED_AUTHORS);
+        assert!(!pace.due(now + 1000).is_empty());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::Graph;
 use super::clock::PeerClock;
 use super::pace::Pace;
 use super::security::{Rights, Security};
+use super::unstored::Unstored;
 use super::waiting::Waiting;
 use crate::engine::command::{Expiry, NewRecord, RecordUpdate};
 use crate::engine::context::Context;
@@ -48,13 +49,13 @@ pub struct Records {
     /// Ours that storage has and has not confirmed.
     pub writing: Vec<Write>,
     /// Versions that storage may not have yet, or has and should not.
-    pub unstored: Set<(RecordId, RecordHash)>,
+    pub unstored: Unstored,
     pub(super) waiting: Waiting,
     pub(super) pace: Pace,
     /// What the security knew when records were judged last.
     pub(super) revision: u64,
     /// Ours that refresh themselves, and when the first of them is due.
-    refreshing: Set<RecordId>,
+    pub(super) refreshing: Set<RecordId>,
     pub(super) next_refresh: Option<Millis>,
     /// Versions that were refused and would be again: they count as known when sets are compared.
     pub(super) refused: Set<RecordHash>,
@@ -71,7 +72,7 @@ impl Records {
             clock,
             writes: VecDeque::new(),
             writing: Vec::new(),
-            unstored: Set::new(),
+            unstored: Unstored::default(),
             waiting: Waiting::default(),
             pace: Pace::default(),
             revision: 0,

@@ -10,6 +10,7 @@ use super::{Graph, News, Timer};
 use crate::crypto::{Crypto, head};
 use crate::engine::context::Context;
 use crate::engine::event::Event;
+use crate::gauge::{Held, See};
 use crate::limits;
 use crate::names::{LinkId, RecordHash};
 use crate::record::model::TypeName;
@@ -37,6 +38,16 @@ pub struct Syncing {
     /// Scopes of which everything has come once.
     control_came: bool,
     data_came: bool,
+}
+
+impl Syncing {
+    /// Shows what is kept for comparisons.
+    pub(super) fn gauges(&self, see: &mut See<'_>) {
+        see(Held::SyncTold, self.told.len(), limits::CONTROL_ITEMS + 1);
+        for reconciler in [&self.control, &self.data].into_iter().flatten() {
+            reconciler.gauges(see);
+        }
+    }
 }
 
 /// The control items, by their hashes.

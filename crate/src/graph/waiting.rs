@@ -99,6 +99,18 @@ impl Waiting {
         dues.min()
     }
 
+    /// How many records wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.parked.len()
+    }
+
+    /// Whether none waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.parked.is_empty()
+    }
+
     /// Bytes that wait.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -119,6 +131,6 @@ fn is_asked(parked: &Parked) -> bool {
 }
 
 fn size(parked: &Parked) -> usize {
-    // The fixed fields of a record take about as much as this.
-    parked.record.body.data.len() + parked.record.body.attributes.size() + 256
+    let body = &parked.record.body;
+    body.size() + body.attributes.beside() + body.kind.len() + size_of::<Parked>()
 }

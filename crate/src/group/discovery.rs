@@ -9,6 +9,7 @@ use super::credential::Credentials;
 use crate::crypto::{Crypto, signed_bytes};
 use crate::engine::context::Context;
 use crate::error::{Code, Error};
+use crate::gauge::{Held, See};
 use crate::graph::Graph;
 use crate::graph::mailbox::Mailbox;
 use crate::graph::security::Security as _;
@@ -94,6 +95,11 @@ impl Discovery {
     #[must_use]
     pub fn next_timeout(&self) -> Option<Millis> {
         self.timers.next()
+    }
+
+    /// Shows how many places there are: of two days, and their doors.
+    pub fn gauges(&self, see: &mut See<'_>) {
+        see(Held::Places, self.places.len(), 4);
     }
 
     /// Forgets everything.

@@ -547,6 +547,18 @@ impl<'a> Judge<'a> {
 }
 
 impl Verified {
+    /// How many are remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether a credential is signed by its issuer.
     pub fn check(&mut self, crypto: Crypto, group: GroupId, credential: &Credential) -> bool {
         let id = credential.id(crypto);

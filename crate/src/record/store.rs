@@ -9,6 +9,7 @@
 //! - What is held within the quotas does not depend on arrival either: see `quota`.
 
 mod find;
+mod gauges;
 mod index;
 mod numbers;
 mod quota;

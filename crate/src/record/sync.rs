@@ -21,7 +21,8 @@ mod symbols;
 
 pub use key::Key;
 
-use crate::limits::{SYNC_BEGUN, SYNC_FEW, SYNC_ROUNDS};
+use crate::gauge::See;
+use crate::limits::{LANE_RECORDS, REFUSED_RECORDS, SYNC_BEGUN, SYNC_FEW, SYNC_ROUNDS};
 use crate::names::RecordHash;
 use crate::wire::sync::{Answer, Digest, First, Message};
 use answerer::Answerer;
@@ -65,6 +66,9 @@ pub struct Finished {
     /// Begin another one, to see that nothing is left.
     pub again: bool,
 }
+
+/// Items of a comparison at most: a database, and what was refused.
+const ITEMS: usize = LANE_RECORDS + REFUSED_RECORDS;
 
 const TWICE: &str = "it asks for everything twice";
 
@@ -146,6 +150,16 @@ impl Reconciler {
     pub fn expect(&mut self, digest: &Digest, answer: &Answer, holdings: &dyn Holdings) {
         self.asked_all |= matches!(answer, Answer::Everything { .. });
         self.answerer = Answerer::new(0, self.first_key, digest.count, answer, holdings);
+    }
+
+    /// Shows what is kept.
+    pub fn gauges(&self, see: &mut See<'_>) {
+        if let Some(asker) = &self.asker {
+            asker.gauges(see);
+        }
+        if let Some(answerer) = &self.answerer {
+            answerer.gauges(see);
+        }
     }
 
     /// Begins a comparison, unless one is under way that this end began.

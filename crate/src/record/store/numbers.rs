@@ -43,6 +43,11 @@ impl<T: Ord + Clone> Numbers<T> {
         numbers.filter_map(|number| Some((self.name(*number)?, *number)))
     }
 
+    /// How many names are in use.
+    pub(super) fn len(&self) -> usize {
+        self.sorted.len()
+    }
+
     /// The number of a name, used once more.
     pub(super) fn take(&mut self, name: &T) -> u32 {
         let at = match self.find(name) {

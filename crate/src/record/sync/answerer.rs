@@ -1,18 +1,19 @@
 //! The end that is asked in a comparison, and finds the differences.
 
+use crate::gauge::{Held, See};
 use crate::limits::{SYNC_DEPTH, SYNC_PARTS, SYNC_SYMBOLS, SYNC_SYMBOLS_KEPT};
 use crate::record::sync::asker::say_ids;
 use crate::record::sync::budget::Budget;
 use crate::record::sync::key::Key;
 use crate::record::sync::snapshot::Snapshot;
 use crate::record::sync::symbols::{Difference, Row, growth, peel, subtract};
-use crate::record::sync::{Checked, Finished, Holdings, Step};
+use crate::record::sync::{Checked, Finished, Holdings, ITEMS, Step};
 use crate::sorted::Map;
 use crate::wire::codec::List;
 use crate::wire::sync::{Answer, Digest, Message, Part, ShortId, Symbol};
 
 /// Parts of an honest asker that differ and are not done.
-const OPEN: usize = SYNC_DEPTH as usize * SYNC_PARTS * 16;
+pub(crate) const OPEN: usize = SYNC_DEPTH as usize * SYNC_PARTS * 16;
 
 /// The answerer's side of one comparison.
 pub(crate) struct Answerer {
@@ -75,6 +76,13 @@ impl Answerer {
             has_ended: everything,
             is_old: false,
         })
+    }
+
+    /// Shows what is kept.
+    pub(crate) fn gauges(&self, see: &mut See<'_>) {
+        see(Held::SyncItems, self.snapshot.len(), ITEMS);
+        see(Held::SyncAnswered, self.open.len(), OPEN);
+        see(Held::SyncSymbols, self.kept, SYNC_SYMBOLS_KEPT);
     }
 
     pub(crate) fn round(&self) -> u16 {

@@ -1,12 +1,14 @@
 //! The end that began a comparison.
 
+use crate::gauge::{Held, See};
 use crate::limits::{SYNC_IDS_PER_FRAME, SYNC_PARTS, SYNC_SYMBOLS, SYNC_SYMBOLS_PER_FRAME};
+use crate::record::sync::answerer::OPEN;
 use crate::record::sync::budget::Budget;
 use crate::record::sync::key::Key;
 use crate::record::sync::sketch::estimate;
 use crate::record::sync::snapshot::Snapshot;
 use crate::record::sync::symbols::{Row, burst, growth};
-use crate::record::sync::{Finished, Holdings, Step, has_few};
+use crate::record::sync::{Finished, Holdings, ITEMS, Step, has_few};
 use crate::sorted::Map;
 use crate::wire::codec::List;
 use crate::wire::sync::{Answer, First, Ids, Message, Part, SYMBOL_BYTES, ShortId, Sketch};
@@ -65,6 +67,13 @@ impl Asker {
             pushed: 0,
             differences: 0,
         }
+    }
+
+    /// Shows what is kept. Parts are 16 at a time, those that are split stand aside.
+    pub(crate) fn gauges(&self, see: &mut See<'_>) {
+        see(Held::SyncItems, self.snapshot.len(), ITEMS);
+        see(Held::SyncAsked, self.open.len(), OPEN);
+        see(Held::SyncAsked, self.later.len(), OPEN);
     }
 
     pub(crate) fn round(&self) -> u16 {
