@@ -14,6 +14,10 @@ pub const MESSAGE_TYPE_BYTES: usize = 255;
 pub const LABEL_BYTES: usize = 255;
 /// Bytes of one signal through the rendezvous server.
 pub const SIGNAL_BYTES: usize = 16 * 1024;
+/// Bytes of one frame through the rendezvous server's relay.
+pub const RELAY_FRAME_BYTES: usize = 16 * 1024;
+/// Bytes that a relayed frame counts for besides its own: what it takes on the wire.
+pub const RELAY_HEAD_BYTES: u32 = 64;
 /// Bytes of a sealed announcement.
 pub const ANNOUNCEMENT_BYTES: usize = 1024;
 /// Seconds an announcement may stand without a refresh.

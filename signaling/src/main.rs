@@ -3,15 +3,18 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use peer_group_signaling::options::Options;
+use peer_group_signaling::options::{self, Asked};
 use peer_group_signaling::server::{Server, Settings, StartError};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let settings = match Options::parse().settings() {
-        Ok(settings) => settings,
+    let settings = match options::read(std::env::args_os()) {
+        Ok(Asked::Serve(settings)) => *settings,
+        Ok(Asked::Print(text)) => {
+            let written = std::io::stdout().write_all(text.as_bytes());
+            return ExitCode::from(u8::from(written.is_err()));
+        }
         Err(error) => error.exit(),
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));

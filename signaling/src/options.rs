@@ -1,295 +1,234 @@
-//! The command line.
+//! The command line and the file beside it, both read by one table.
 
-use std::net::{Ipv6Addr, SocketAddr};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use axum::http::Uri;
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser};
-use peer_group::limits::ICE_SERVERS;
-use peer_group::wire::codec::List;
-use peer_group::wire::rendezvous::{IceServer, Url};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command, Error, value_parser};
 
-use crate::rooms::Config;
-use crate::server::{Settings, Turn};
-use crate::turn::{self, Secret};
+use crate::settings::Settings;
 
-/// The rendezvous server of peer-group: members of a group find each other here, and then talk
-/// directly. It learns neither groups nor what is said, and stores nothing.
-#[derive(Parser, Debug)]
-#[command(
-    name = "peer-group-signaling",
-    version,
-    after_help = "Clients connect to ws://ADDR:PORT, or wss:// where a proxy in front speaks TLS. \
-                  A proxy must pass on the Host header, or --public-url must say it.\n\
-                  GET /healthz answers \"ok\" for load balancers. SIGTERM or Ctrl-C sends clients \
-                  away in good order. RUST_LOG=debug says more, RUST_LOG=warn less."
-)]
-pub struct Options {
-    /// Where to listen; port 0 picks a free one, which the first line of output names
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080", value_parser = parse_address)]
-    pub listen: SocketAddr,
+mod file;
+mod kind;
+mod table;
+mod turn;
 
-    /// A folder of static files to serve at /, such as a demo
-    #[arg(long, value_name = "DIR")]
-    pub www: Option<PathBuf>,
+use kind::{Kind, Value};
+use table::{Row, rows};
 
-    /// A STUN server that clients are told to use; may be repeated, up to 8 times
-    #[arg(long = "ice-server", value_name = "URL", value_parser = parse_ice_server)]
-    pub ice_servers: Vec<Url>,
+const ABOUT: &str = "The rendezvous server of peer-group: members of a group find each other here, \
+and then talk directly. It learns neither groups nor what is said, and stores nothing.";
 
-    /// Where to answer STUN and TURN, over UDP and TCP, so that clients behind strict networks meet
-    /// over this server, and reach nothing else through it: an address, or `off`. Default: as
-    /// --listen
-    #[arg(long, value_name = "ADDR:PORT|off", value_parser = parse_turn)]
-    pub turn: Option<TurnAt>,
+const AFTER: &str = "Clients connect to ws://ADDR:PORT, or wss:// where a proxy in front speaks \
+TLS. A proxy must pass on the Host header, or --public-url must say it.\n\
+A rate such as 2/24 is two a second, after up to 24 at once.\n\
+GET /healthz answers \"ok\" for load balancers. SIGTERM or Ctrl-C sends clients away in good order. \
+RUST_LOG=debug says more, RUST_LOG=warn less.";
 
-    /// This machine's name or address as clients reach it for TURN, if that is not what they dial
-    #[arg(long, value_name = "HOST", value_parser = parse_turn_host)]
-    pub turn_host: Option<String>,
-
-    /// A TURN server to send clients to instead, such as a coturn with --use-auth-secret; may be
-    /// repeated, up to 8 times
-    #[arg(long, value_name = "URL", value_parser = parse_turn_url, requires = "turn_secret",
-          conflicts_with_all = ["turn", "turn_host"])]
-    pub turn_url: Vec<Url>,
-
-    /// The secret that this TURN server knows too, or @FILE to read it from a file
-    #[arg(long, value_name = "SECRET|@FILE", value_parser = parse_turn_secret, requires = "turn_url")]
-    pub turn_secret: Option<Secret>,
-
-    /// The address that clients dial, if a proxy in front changes the Host header
-    #[arg(long, value_name = "URL", value_parser = parse_public_url)]
-    pub public_url: Option<Origin>,
+/// What the command line asks for.
+pub enum Asked {
+    /// To serve.
+    Serve(Box<Settings>),
+    /// To print this, and end.
+    Print(String),
 }
 
-/// Where TURN is served.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum TurnAt {
-    /// Nowhere.
-    Off,
-    /// There.
-    Address(SocketAddr),
-}
-
-/// The server's host and port as clients dial them.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Origin(pub String);
-
-impl Options {
-    /// What the server takes, or why it cannot.
-    pub fn settings(self) -> Result<Settings, clap::Error> {
-        let turn = self.turn()?;
-        let ice = self
-            .ice_servers
-            .into_iter()
-            .map(|url| IceServer {
-                urls: List::first(vec![url]),
-                username: Url::default(),
-                credential: Url::default(),
-            })
-            .collect();
-        let ice = List::new(ice).ok_or_else(|| {
-            let words = format!("at most {ICE_SERVERS} times --ice-server: clients take no more");
-            Self::command().error(ErrorKind::TooManyValues, words)
-        })?;
-        Ok(Settings {
-            listen: self.listen,
-            www: self.www,
-            origin: self.public_url.map(|Origin(origin)| origin),
-            rooms: Config {
-                ice,
-                ..Config::default()
-            },
-            turn,
-            ..Settings::default()
-        })
+/// Reads the command line, and the file that it names. Flags win over the file. The error is one
+/// that clap prints, `--help` included.
+pub fn read(
+    arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+) -> Result<Asked, Error> {
+    let rows = rows();
+    let matches = command(&rows).try_get_matches_from(arguments)?;
+    let settings = settings(&rows, &matches)?;
+    if matches.get_flag("print-config") {
+        return Ok(Asked::Print(file::print(&settings, &rows)));
     }
+    Ok(Asked::Serve(Box::new(settings)))
+}
 
-    fn turn(&self) -> Result<Turn, clap::Error> {
-        if let Some(secret) = &self.turn_secret {
-            let urls = List::new(self.turn_url.clone()).ok_or_else(|| {
-                let words = format!("at most {ICE_SERVERS} times --turn-url: clients take no more");
-                Self::command().error(ErrorKind::TooManyValues, words)
-            })?;
-            let secret = secret.clone();
-            return Ok(Turn::At { urls, secret });
+fn settings(rows: &[Row], matches: &ArgMatches) -> Result<Settings, Error> {
+    let fail = |words: String| command(rows).error(ErrorKind::ValueValidation, words);
+    let mut settings = Settings::default();
+    if let Some(path) = matches.get_one::<PathBuf>("config") {
+        file::read(path, rows, &mut settings).map_err(fail)?;
+    }
+    for row in rows {
+        if matches.value_source(row.name) != Some(ValueSource::CommandLine) {
+            continue;
         }
-        let listen = match self.turn {
-            Some(TurnAt::Off) => return Ok(Turn::Off),
-            Some(TurnAt::Address(address)) => Some(address),
-            None => None,
+        let mut given: Vec<String> = matches
+            .get_many::<String>(row.name)
+            .map(|all| all.cloned().collect())
+            .unwrap_or_default();
+        let shown = given.join(", ");
+        let value = match row.kind {
+            Kind::Many { .. } => Value::List(given),
+            _ => Value::Text(given.pop().unwrap_or_default()),
         };
-        Ok(Turn::Here {
-            listen,
-            host: self.turn_host.clone(),
-            limits: turn::Limits::default(),
-        })
+        row.kind.set(&mut settings, &value).map_err(|words| {
+            fail(format!(
+                "invalid value '{shown}' for '--{} <{}>': {words}",
+                row.name, row.value
+            ))
+        })?;
     }
+    turn::check(&settings).map_err(fail)?;
+    Ok(settings)
 }
 
-fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| {
-        "write an IP address and a port, for example 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080"
-            .to_owned()
-    })
-}
-
-fn parse_ice_server(text: &str) -> Result<Url, String> {
-    let scheme = text.split(':').next().unwrap_or_default();
-    match scheme {
-        "stun" | "stuns" => Url::new(text).ok_or_else(|| "longer than 255 bytes".to_owned()),
-        // Browsers refuse a TURN server without a user name and a password.
-        "turn" | "turns" => Err(
-            "a TURN server needs credentials: name it with --turn-url and \
-                                 --turn-secret; here only stun: and stuns: can be"
-                .to_owned(),
-        ),
-        _ => Err("write for example stun:stun.example.org:3478".to_owned()),
-    }
-}
-
-fn parse_turn(text: &str) -> Result<TurnAt, String> {
-    if text == "off" {
-        return Ok(TurnAt::Off);
-    }
-    parse_address(text)
-        .map(TurnAt::Address)
-        .map_err(|words| format!("{words}; or write off"))
-}
-
-fn parse_turn_host(text: &str) -> Result<String, String> {
-    let example = "write for example turn.example.org, 192.0.2.1 or [2001:db8::1], without a port";
-    let is_address = text
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'));
-    let fits = match is_address {
-        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
-        None => {
-            let plain = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
-            !text.is_empty() && text.len() <= 253 && text.chars().all(plain)
-        }
-    };
-    fits.then(|| text.to_owned())
-        .ok_or_else(|| example.to_owned())
-}
-
-fn parse_turn_url(text: &str) -> Result<Url, String> {
-    match text.split_once(':') {
-        Some(("turn" | "turns", rest)) if !rest.is_empty() && !rest.starts_with('/') => {
-            Url::new(text).ok_or_else(|| "longer than 255 bytes".to_owned())
-        }
-        _ => Err("write for example turn:turn.example.org:3478?transport=udp".to_owned()),
-    }
-}
-
-fn parse_turn_secret(text: &str) -> Result<Secret, String> {
-    let secret = match text.strip_prefix('@') {
-        Some(file) => std::fs::read_to_string(file)
-            .map_err(|error| format!("{file} cannot be read: {error}"))?,
-        None => text.to_owned(),
-    };
-    let secret = secret.trim_end_matches(['\r', '\n']);
-    if secret.is_empty() {
-        return Err("it is empty, and anybody could guess that".to_owned());
-    }
-    Ok(Secret::new(secret))
-}
-
-fn parse_public_url(text: &str) -> Result<Origin, String> {
-    let example = "write for example https://rendezvous.example.org";
-    let uri: Uri = text.parse().map_err(|_| example.to_owned())?;
-    let own_port = match uri.scheme_str() {
-        Some("http" | "ws") => ":80",
-        Some("https" | "wss") => ":443",
-        _ => return Err(format!("the scheme is missing or unknown; {example}")),
-    };
-    let authority = uri.authority().ok_or(example)?.as_str();
-    if authority.contains('@') {
-        return Err(format!("it may not hold a user name; {example}"));
-    }
-    let origin = authority.to_ascii_lowercase();
-    // Browsers leave the scheme's own port out, and sign what they dial.
-    let origin = origin.strip_suffix(own_port).unwrap_or(&origin).to_owned();
-    Ok(Origin(origin))
+fn command(rows: &[Row]) -> Command {
+    let mut defaults = Settings::default();
+    let flags = rows.iter().map(|row| {
+        let default = match row.kind.get(&mut defaults) {
+            Some(Value::Number(number)) => format!(" [default: {number}]"),
+            Some(Value::Text(text)) => format!(" [default: {text}]"),
+            Some(Value::Switch(on)) => format!(" [default: {}]", if on { "on" } else { "off" }),
+            Some(Value::List(_)) | None => String::new(),
+        };
+        let action = match row.kind {
+            Kind::Many { .. } => ArgAction::Append,
+            _ => ArgAction::Set,
+        };
+        Arg::new(row.name)
+            .long(row.name)
+            .value_name(row.value)
+            .help(format!("{}{default}", row.help))
+            .help_heading(row.heading)
+            .action(action)
+    });
+    Command::new("peer-group-signaling")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(ABOUT)
+        .after_help(AFTER)
+        .arg(
+            Arg::new("config")
+                .long("config")
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .help("A TOML file of these options, named as the flags; flags win"),
+        )
+        .arg(
+            Arg::new("print-config")
+                .long("print-config")
+                .action(ArgAction::SetTrue)
+                .help("Print all options as they are now, as such a file, and end"),
+        )
+        .args(flags)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::net::SocketAddr;
 
-    fn parse(arguments: &[&str]) -> Result<Options, String> {
+    use super::*;
+    use crate::settings::Turn;
+
+    fn parse(arguments: &[&str]) -> Result<Settings, String> {
         let name = ["peer-group-signaling"];
-        Options::try_parse_from(name.iter().chain(arguments)).map_err(|error| error.to_string())
+        match read(name.iter().chain(arguments)) {
+            Ok(Asked::Serve(settings)) => Ok(*settings),
+            Ok(Asked::Print(text)) => panic!("printed {text}"),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     #[test]
-    fn the_command_line_is_consistent_and_its_help_names_every_option() {
-        let mut command = Options::command();
+    fn the_table_is_consistent_and_the_help_names_every_option() {
+        let rows = rows();
+        let mut command = command(&rows);
         command.clone().debug_assert();
         let help = command.render_long_help().to_string();
-        for option in [
-            "--listen",
-            "--www",
-            "--ice-server",
-            "--public-url",
-            "--turn",
-            "--turn-host",
-            "--turn-url",
-            "--turn-secret",
-        ] {
-            assert!(help.contains(option), "{option} is missing in:\n{help}");
+        for row in &rows {
+            assert!(
+                help.contains(&format!("--{} <{}>", row.name, row.value)),
+                "{}",
+                row.name
+            );
+            assert!(
+                row.help.len() > 10 && !row.help.ends_with('.'),
+                "{}",
+                row.name
+            );
+        }
+    }
+
+    /// Reading what is shown changes nothing, and one more than the most is too much.
+    #[test]
+    fn defaults_are_within_bounds_and_bounds_hold() {
+        let default = format!("{:?}", Settings::default());
+        for row in rows() {
+            let mut settings = Settings::default();
+            if let Some(value) = row.kind.get(&mut settings) {
+                row.kind
+                    .set(&mut settings, &value)
+                    .unwrap_or_else(|words| panic!("{}: {value:?}: {words}", row.name));
+                assert_eq!(format!("{settings:?}"), default, "{}", row.name);
+            }
+            let mut refuses = |value: u64| {
+                let value = Value::Number(value);
+                assert!(row.kind.set(&mut settings, &value).is_err(), "{}", row.name);
+            };
+            if let Kind::Number {
+                bounds: (least, most),
+                ..
+            } = row.kind
+            {
+                refuses(most + 1);
+                refuses(least.wrapping_sub(1));
+                for value in [least, most] {
+                    row.kind.set(&mut settings, &Value::Number(value)).unwrap();
+                    assert_eq!(row.kind.get(&mut settings), Some(Value::Number(value)));
+                }
+            }
         }
     }
 
     #[test]
-    fn a_public_url_gives_the_origin_that_browsers_dial() {
-        for (url, origin) in [
-            ("https://Example.org", "example.org"),
-            ("https://example.org:443/", "example.org"),
-            ("wss://example.org:8443", "example.org:8443"),
-            ("http://example.org:443", "example.org:443"),
-            ("http://[::1]:80/a/path", "[::1]"),
-        ] {
-            let options = parse(&["--public-url", url]).unwrap();
-            assert_eq!(options.public_url, Some(Origin(origin.into())), "{url}");
-        }
-        for url in [
-            "example.org",
-            "ftp://example.org",
-            "https://",
-            "https://a@b.org",
-        ] {
-            assert!(parse(&["--public-url", url]).is_err(), "{url}");
-        }
+    fn flags_set_what_they_name() {
+        let settings = parse(&[
+            "--listen=[::]:7",
+            "--connections",
+            "9",
+            "--requests=3/5",
+            "--relay=off",
+            "--queue-bytes=2M",
+            "--silent-seconds=100",
+        ])
+        .unwrap();
+        assert_eq!(settings.listen.to_string(), "[::]:7");
+        let limits = settings.rooms.limits;
+        assert_eq!((limits.connections, limits.relay), (9, false));
+        assert_eq!((limits.requests.per_second, limits.requests.burst), (3, 5));
+        assert_eq!(settings.sockets.queue_bytes, 2 * 1024 * 1024);
+        assert_eq!(settings.sockets.silent_for.as_secs(), 100);
     }
 
     #[test]
     fn ice_servers_are_passed_on_and_unusable_ones_refused() {
-        let options = parse(&["--ice-server", "stun:a:1", "--ice-server", "stuns:b"]).unwrap();
-        let settings = options.settings().unwrap();
+        let settings = parse(&["--ice-server", "stun:a:1", "--ice-server", "stuns:b"]).unwrap();
         let urls: Vec<&str> = settings.rooms.ice.iter().map(|s| &*s.urls[0]).collect();
         assert_eq!(urls, ["stun:a:1", "stuns:b"]);
         let turn = parse(&["--ice-server", "turn:a:1"]).unwrap_err();
         assert!(turn.contains("credentials"), "{turn}");
         assert!(parse(&["--ice-server", "http://a"]).is_err());
-        let nine = parse(&["--ice-server=stun:a"; 9]).unwrap().settings();
-        assert!(nine.unwrap_err().to_string().contains("at most 8"));
+        let nine = parse(&["--ice-server=stun:a"; 9]).unwrap_err();
+        assert!(nine.contains("at most 8"), "{nine}");
     }
 
     #[test]
     fn turn_is_here_unless_it_is_off_or_elsewhere() {
-        let turn = |arguments: &[&str]| parse(arguments).unwrap().settings().unwrap().turn;
+        let turn = |arguments: &[&str]| parse(arguments).unwrap().turn;
         assert!(matches!(
             turn(&[]),
             Turn::Here {
                 listen: None,
-                host: None,
-                ..
+                host: None
             }
         ));
         assert!(matches!(turn(&["--turn", "off"]), Turn::Off));
-        let Turn::Here { listen, host, .. } =
+        let Turn::Here { listen, host } =
             turn(&["--turn=0.0.0.0:3478", "--turn-host=[2001:db8::1]"])
         else {
             panic!("not here")
@@ -301,6 +240,7 @@ mod tests {
             panic!("not elsewhere")
         };
         assert_eq!(&*urls[0], "turns:a:5349");
+        let elsewhere = ["--turn-url=turn:a", "--turn-secret=a"];
         for (wrong, words) in [
             (&["--turn", "on"][..], "off"),
             (&["--turn-host", "a:1"], "without a port"),
@@ -316,17 +256,8 @@ mod tests {
                 &["--turn-secret", "a", "--turn-url", "stun:a"],
                 "turn:turn.example.org",
             ),
-            (
-                &[
-                    "--turn-secret",
-                    "a",
-                    "--turn-url",
-                    "turn:a",
-                    "--turn",
-                    "off",
-                ],
-                "--turn",
-            ),
+            (&[elsewhere[0], elsewhere[1], "--turn=off"], "--turn"),
+            (&[elsewhere[0], elsewhere[1], "--turn-host=a"], "--turn"),
         ] {
             let error = parse(wrong).unwrap_err();
             assert!(error.contains(words), "{error}");
@@ -334,8 +265,20 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_address_is_answered_with_a_right_one() {
+    fn what_is_wrong_is_answered_with_what_is_right() {
         let error = parse(&["--listen", "8080"]).unwrap_err();
         assert!(error.contains("127.0.0.1:8080"), "{error}");
+        let error = parse(&["--conections", "8"]).unwrap_err();
+        assert!(error.contains("--connections"), "{error}");
+        let error = parse(&["--connections", "many"]).unwrap_err();
+        assert!(
+            error.contains("'many'") && error.contains("--connections"),
+            "{error}"
+        );
+        assert!(
+            parse(&["--config", "/no/such/file"])
+                .unwrap_err()
+                .contains("/no/such/file")
+        );
     }
 }

@@ -2,7 +2,7 @@
 //! hears what.
 //!
 //! Whoever drives it reports what happened ([`Rooms::connected`], [`Rooms::received`],
-//! [`Rooms::disconnected`]), calls [`Rooms::tick`] no later than [`Rooms::next_timeout`], and does
+//! [`Rooms::taken`], [`Rooms::disconnected`]), calls [`Rooms::tick`] no later than [`Rooms::next_timeout`], and does
 //! what [`Rooms::poll`] says. A connection that was told to close is forgotten at once; whatever is
 //! reported of it later changes nothing.
 
@@ -16,16 +16,25 @@ use peer_group::time::{Millis, Now};
 use peer_group::wire::codec::{List, Wire as _};
 use peer_group::wire::rendezvous::{ClientMessage, ErrorReason, ServerMessage, Url};
 
+mod address;
 pub(crate) mod bucket;
+mod callers;
 mod config;
+mod counts;
+mod relay;
 mod requests;
 mod tags;
 #[cfg(test)]
 mod tests;
 mod topics;
 
+pub use address::Address;
 use bucket::Bucket;
+use callers::Callers;
 pub use config::{Config, Limits, Rate};
+pub use counts::Counts;
+pub use relay::Receipt;
+use relay::{PairId, Pairs};
 use tags::Tags;
 use topics::Topics;
 
@@ -42,6 +51,8 @@ pub enum Out {
         conn: ConnId,
         /// A [`ServerMessage`].
         bytes: Vec<u8>,
+        /// To be given back to [`Rooms::taken`] when the socket has taken the frame.
+        receipt: Option<Receipt>,
     },
     /// Close the connection, after what was sent on it before.
     Close {
@@ -59,17 +70,26 @@ pub struct Rooms {
     random: Random,
     connections: BTreeMap<ConnId, Connection>,
     hellos_due: BTreeSet<(Millis, ConnId)>,
+    callers: Callers,
     tags: Tags,
     topics: Topics,
+    pairs: Pairs,
+    /// Requests of everybody.
+    requests: Bucket,
+    /// Bytes relayed for everybody.
+    relayed: Bucket,
+    counts: Counts,
     out: VecDeque<Out>,
 }
 
 struct Connection {
     /// The server's host and port as this client dialled them.
     origin: String,
+    address: Address,
     stage: Stage,
     tag: Option<Tag>,
     topics: BTreeSet<Topic>,
+    pairs: BTreeSet<PairId>,
     requests: Bucket,
     signals: Bucket,
 }
@@ -104,40 +124,62 @@ impl Rooms {
     /// An empty server. The seed must be unpredictable: challenges come from it.
     #[must_use]
     pub fn new(config: Config, seed: [u8; 32], crypto: Crypto) -> Self {
+        let limits = config.limits;
         Self {
             config,
             crypto,
             random: Random::new(seed),
             connections: BTreeMap::new(),
             hellos_due: BTreeSet::new(),
+            callers: Callers::default(),
             tags: Tags::default(),
             topics: Topics::default(),
+            pairs: Pairs::default(),
+            requests: Bucket::new(0, limits.requests_in_all),
+            relayed: Bucket::new(0, limits.relay_in_all),
+            counts: Counts::default(),
             out: VecDeque::new(),
         }
     }
 
-    /// A socket was opened; `origin` is the server's host and port as the client dialled them.
-    pub fn connected(&mut self, now: Now, conn: ConnId, origin: String) {
+    /// A socket was opened from `address`; `origin` is the server's host and port as the client
+    /// dialled them.
+    pub fn connected(&mut self, now: Now, conn: ConnId, origin: String, address: Address) {
         self.tick(now);
-        self.forget(conn);
-        if self.connections.len() >= self.config.limits.connections {
-            let failure = Failure {
-                reason: ErrorReason::Full,
-                retry_after_ms: FULL_RETRY_MS,
-            };
-            return self.hang_up(conn, &failure);
+        self.forget(now, conn);
+        if let Err(failure) = self.admit(now, address) {
+            self.counts.sockets_refused += 1;
+            return self.hang_up(now, conn, &failure);
         }
+        self.counts.sockets_opened += 1;
         let due = now.monotonic.saturating_add(self.config.limits.hello_ms);
         self.hellos_due.insert((due, conn));
         let connection = Connection {
             origin,
+            address,
             stage: Stage::Silent(due),
             tag: None,
             topics: BTreeSet::new(),
+            pairs: BTreeSet::new(),
             requests: Bucket::new(now.monotonic, self.config.limits.requests),
             signals: Bucket::new(now.monotonic, self.config.limits.signals),
         };
         self.connections.insert(conn, connection);
+    }
+
+    fn admit(&mut self, now: Now, address: Address) -> Result<(), Failure> {
+        let limits = &self.config.limits;
+        if self.connections.len() >= limits.connections {
+            return Err(Failure {
+                reason: ErrorReason::Full,
+                retry_after_ms: FULL_RETRY_MS,
+            });
+        }
+        let entered = self.callers.enter(now.monotonic, limits, address);
+        entered.map_err(|retry_after_ms| Failure {
+            reason: ErrorReason::Rate,
+            retry_after_ms,
+        })
     }
 
     /// A frame came in.
@@ -146,6 +188,7 @@ impl Rooms {
         if !self.connections.contains_key(&conn) {
             return;
         }
+        self.counts.messages += 1;
         let answer = match ClientMessage::from_bytes(bytes) {
             Ok(message) => self.answer(now, conn, message),
             Err(_) => Err(ErrorReason::Malformed.into()),
@@ -153,15 +196,26 @@ impl Rooms {
         match answer {
             Ok(Some(message)) => self.send(conn, &message),
             Ok(None) => {}
-            Err(failure) if ends(failure.reason) => self.hang_up(conn, &failure),
-            Err(failure) => self.send_error(conn, &failure),
+            Err(failure) => {
+                match failure.reason {
+                    ErrorReason::Malformed => self.counts.malformed += 1,
+                    ErrorReason::Signature => self.counts.bad_signatures += 1,
+                    ErrorReason::Rate => self.counts.rate_limited += 1,
+                    _ => {}
+                }
+                if ends(failure.reason) {
+                    self.hang_up(now, conn, &failure);
+                } else {
+                    self.send_error(conn, &failure);
+                }
+            }
         }
     }
 
     /// A socket is gone, by whichever side.
     pub fn disconnected(&mut self, now: Now, conn: ConnId) {
         self.tick(now);
-        self.forget(conn);
+        self.forget(now, conn);
     }
 
     /// Tells everybody that the server is about to stop, each with a delay of its own below
@@ -200,20 +254,41 @@ impl Rooms {
                 break;
             }
             self.hellos_due.remove(&(due, conn));
-            self.hang_up(conn, &ErrorReason::Malformed.into());
+            self.hang_up(now, conn, &ErrorReason::Malformed.into());
         }
+        self.tick_pairs(now);
+        self.callers.expire(now.monotonic);
     }
 
     /// When [`tick`](Self::tick) is due, on the monotonic clock.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Millis> {
         let hello = self.hellos_due.first().map(|(due, _)| *due);
-        hello.into_iter().chain(self.topics.next_timeout()).min()
+        let others = [
+            self.topics.next_timeout(),
+            self.pairs.next_timeout(),
+            self.callers.next_timeout(),
+        ];
+        hello.into_iter().chain(others.into_iter().flatten()).min()
     }
 
     /// What is to be done next, in this order.
     pub fn poll(&mut self) -> Option<Out> {
         self.out.pop_front()
+    }
+
+    /// What was counted, and how much of everything there is.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts {
+            sockets: self.connections.len() as u64,
+            addresses: self.callers.present() as u64,
+            tags: self.tags.len() as u64,
+            topics: self.topics.len() as u64,
+            announcements: self.topics.announcements() as u64,
+            pairs: self.pairs.len() as u64,
+            ..self.counts
+        }
     }
 
     /// How many connections are open.
@@ -240,6 +315,7 @@ impl Rooms {
 
     /// Ends that the connection is reachable and stands anywhere.
     fn release(&mut self, conn: ConnId) {
+        self.close_pairs_of(conn);
         let Some(connection) = self.connections.get_mut(&conn) else {
             return;
         };
@@ -256,24 +332,25 @@ impl Rooms {
         }
     }
 
-    fn forget(&mut self, conn: ConnId) {
+    fn forget(&mut self, now: Now, conn: ConnId) {
         self.release(conn);
-        if let Some(Connection {
-            stage: Stage::Silent(due),
-            ..
-        }) = self.connections.remove(&conn)
-        {
+        let Some(connection) = self.connections.remove(&conn) else {
+            return;
+        };
+        if let Stage::Silent(due) = connection.stage {
             self.hellos_due.remove(&(due, conn));
         }
+        self.callers
+            .leave(now.monotonic, &self.config.limits, connection.address);
     }
 
-    fn hang_up(&mut self, conn: ConnId, failure: &Failure) {
+    fn hang_up(&mut self, now: Now, conn: ConnId, failure: &Failure) {
         self.send_error(conn, failure);
         self.out.push_back(Out::Close {
             conn,
             reason: failure.reason,
         });
-        self.forget(conn);
+        self.forget(now, conn);
     }
 
     fn send_error(&mut self, conn: ConnId, failure: &Failure) {
@@ -288,6 +365,7 @@ impl Rooms {
         self.out.push_back(Out::Send {
             conn,
             bytes: message.to_bytes(),
+            receipt: None,
         });
     }
 }

@@ -8,85 +8,28 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use peer_group::wire::rendezvous::PATH;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
+use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use crate::rooms;
+pub use crate::settings::{PublicUrl, Settings, SocketLimits, Turn};
 
+mod doorstep;
 mod hall;
 mod outbox;
 mod pages;
 mod socket;
 mod turn;
 
+use doorstep::Doorstep;
 use hall::Hall;
-pub use turn::Turn;
+use pages::Caller;
 use turn::is_turn;
-
-/// What an operator decides. The default is a server on port 8080 of this machine only.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Where to listen.
-    pub listen: SocketAddr,
-    /// A folder of static files to serve.
-    pub www: Option<PathBuf>,
-    /// Host and port as clients dial them; without it, what each client's Host header says.
-    pub origin: Option<String>,
-    /// The rules.
-    pub rooms: rooms::Config,
-    /// Relaying between clients that cannot reach each other directly.
-    pub turn: Turn,
-    /// The bounds of each socket.
-    pub sockets: SocketLimits,
-}
-
-/// The bounds of each socket.
-#[derive(Clone, Copy, Debug)]
-pub struct SocketLimits {
-    /// Frames that wait to be read by the client; beyond it the socket is cut.
-    pub queue_frames: usize,
-    /// Bytes that wait to be read by the client; beyond it the socket is cut.
-    pub queue_bytes: usize,
-    /// Between two pings. Browsers answer them without running JavaScript, so hidden pages do.
-    pub ping_every: Duration,
-    /// Silence after which a socket is taken for dead.
-    pub silent_for: Duration,
-    /// From the opening of a connection, or from the last answer on it, to the next request.
-    pub request_within: Duration,
-    /// Connections without a WebSocket: pages being loaded, handshakes.
-    pub plain_connections: usize,
-}
-
-impl Default for SocketLimits {
-    fn default() -> Self {
-        Self {
-            queue_frames: 512,
-            queue_bytes: 1024 * 1024,
-            ping_every: Duration::from_secs(30),
-            silent_for: Duration::from_secs(90),
-            request_within: Duration::from_secs(10),
-            plain_connections: 1024,
-        }
-    }
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            www: None,
-            origin: None,
-            rooms: rooms::Config::default(),
-            turn: Turn::default(),
-            sockets: SocketLimits::default(),
-        }
-    }
-}
 
 /// Why the server cannot start, with what to change.
 #[derive(Debug)]
@@ -149,8 +92,8 @@ impl std::error::Error for StartError {}
 const DRAIN: Duration = Duration::from_secs(2);
 /// Bytes of a request's head. Browsers send about 500.
 const HEAD_BYTES: usize = 16 * 1024;
-/// How often the rules get to do what is due without a message: within a second of its time.
-const TICK: Duration = Duration::from_secs(1);
+/// Before the system is asked again for a connection that it could not give.
+const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 
 /// A server that listens and does not serve yet.
 pub struct Server {
@@ -213,45 +156,57 @@ impl Server {
                 tokio::spawn(Arc::clone(turn).accept(extra, stopped.clone()));
             }
         }
-        let plain = Arc::new(Semaphore::new(settings.sockets.plain_connections));
-        let mut tick = tokio::time::interval(TICK);
+        let doorstep = Arc::new(Doorstep::new(settings.sockets));
+        let mut due = Instant::now();
         let mut stop = pin!(stop);
         loop {
             tokio::select! {
                 () = &mut stop => break,
-                _ = tick.tick() => {
-                    hall.tick();
+                () = tokio::time::sleep_until(due) => {
                     turn.iter().for_each(|turn| turn.tick());
+                    due = Instant::now() + hall.tick();
                 }
-                tcp = accept(&listener, &plain) => {
-                    let (tcp, permit) = tcp;
-                    let (turn, app) = (turn.clone(), app.clone());
-                    let (limits, mut stop) = (settings.sockets, stopped.clone());
-                    tokio::spawn(async move {
+                () = hall.sooner.notified() => due = Instant::now() + hall.tick(),
+                (tcp, from) = accept(&listener) => {
+                    let address = from.ip().into();
+                    let app = app.clone().layer(Extension(Caller(address)));
+                    let (turn, limits) = (turn.clone(), settings.sockets);
+                    let mut stop = stopped.clone();
+                    let place = doorstep.reserve();
+                    let number = place.number();
+                    let task = tokio::spawn(async move {
                         let Some(turn) = turn else {
-                            return serve(tcp, app, limits, stop).await;
+                            serve(tcp, app, limits, stop).await;
+                            return drop(place);
                         };
                         match is_turn(&tcp, limits.request_within, &mut stop).await {
                             Some(true) => {
-                                drop(permit);
-                                if let Ok(from) = tcp.peer_addr() {
-                                    turn.serve(tcp, from, stop).await;
-                                }
+                                drop(place);
+                                turn.serve(tcp, from, stop).await;
                             }
                             Some(false) => {
                                 serve(tcp, app, limits, stop).await;
-                                drop(permit);
+                                drop(place);
                             }
-                            None => {}
+                            None => drop(place),
                         }
                     });
+                    doorstep.take(number, Some(address), task.abort_handle());
                 }
             }
         }
         drop((listener, app, stopped));
-        let sockets = hall.send_away();
+        let sockets = hall.send_away(&settings.elsewhere);
+        let (plain, turned_away) = doorstep.counts();
         let relayed = turn.as_ref().map(|turn| turn.counts()).unwrap_or_default();
-        info!(sockets, ?relayed, "stopping");
+        info!(
+            sockets,
+            plain,
+            turned_away,
+            waiting_bytes = hall.waiting(),
+            ?relayed,
+            "stopping"
+        );
         stopping.send_replace(true);
         if tokio::time::timeout(DRAIN, stopping.closed())
             .await
@@ -272,21 +227,16 @@ fn random() -> Result<[u8; 32], StartError> {
     Ok(bytes)
 }
 
-/// The next connection, once there is room for it.
-async fn accept(
-    listener: &TcpListener,
-    plain: &Arc<Semaphore>,
-) -> (TcpStream, Option<tokio::sync::OwnedSemaphorePermit>) {
-    // A semaphore that is never closed always gives a permit.
-    let permit = Arc::clone(plain).acquire_owned().await.ok();
+/// The next connection.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((tcp, _)) => {
+            Ok((tcp, from)) => {
                 // Signals are small and wanted at once.
                 if let Err(error) = tcp.set_nodelay(true) {
                     debug!(%error, "no TCP_NODELAY");
                 }
-                return (tcp, permit);
+                return (tcp, from);
             }
             // The other side was faster in leaving than we in accepting.
             Err(error)
@@ -298,7 +248,7 @@ async fn accept(
                 ) => {}
             Err(error) => {
                 warn!(%error, "cannot accept; if files are too many, raise the limit (ulimit -n)");
-                tokio::time::sleep(TICK).await;
+                tokio::time::sleep(ACCEPT_AGAIN).await;
             }
         }
     }

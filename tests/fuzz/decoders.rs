@@ -25,7 +25,7 @@ use peer_group::wire::sync::{Answers, Digests, Message};
 use peer_group::wire::text::{self, TextKind};
 
 use crate::attempt::bounded;
-use crate::{pair, records};
+use crate::{pair, records, rooms};
 
 /// Something that inputs are thrown at.
 pub(crate) struct Target {
@@ -78,6 +78,12 @@ pub(crate) const TARGETS: &[Target] = &[
     decoder("answers", whole::<Answers>),
     decoder("sync-message", whole::<Message>),
     decoder("comparison", records::comparison),
+    Target {
+        name: "rooms",
+        run: rooms::run,
+        longest: 512,
+        share: 2,
+    },
     Target {
         name: "pair",
         run: pair::run,

@@ -13,6 +13,7 @@ mod decoders;
 mod mutate;
 mod pair;
 mod records;
+mod rooms;
 mod samples;
 mod search;
 mod trail;

@@ -14,7 +14,9 @@ use peer_group::wire::attributes::{Attributes, Value};
 use peer_group::wire::codec::{Bytes, List, Text, Wire};
 use peer_group::wire::link::{ByeReason, Frame, Packet, Reply, Scope, Signal, Trickle};
 use peer_group::wire::numbers::{invitation, record, stored};
-use peer_group::wire::rendezvous::{ClientMessage, ErrorReason, RefusedReason, ServerMessage};
+use peer_group::wire::rendezvous::{
+    ClientMessage, ErrorReason, RefusedReason, RelayClosedReason, ServerMessage,
+};
 use peer_group::wire::seconds::Seconds;
 use peer_group::wire::sync::Message;
 use peer_group::wire::text;
@@ -23,6 +25,7 @@ use crate::attempt::attempt;
 use crate::decoders::Target;
 use crate::pair::{self, What};
 use crate::records;
+use crate::rooms;
 
 const GROUP_SEED: [u8; 32] = [9; 32];
 const SEED: [u8; 32] = [5; 32];
@@ -56,6 +59,7 @@ impl Samples {
     pub(crate) fn of(&self, target: &Target) -> Vec<Vec<u8>> {
         let own = match target.name {
             "pair" => return self.scripts.clone(),
+            "rooms" => return rooms::scripts(),
             _ => self.messages.iter(),
         };
         own.filter(|message| message.len() <= target.longest)
@@ -182,6 +186,10 @@ fn signaling() -> Vec<Vec<u8>> {
         ClientMessage::Leave { tag },
         ClientMessage::Ping {},
         ClientMessage::Turn {},
+        ClientMessage::Relay {
+            to: tag,
+            frame: small(200),
+        },
     ]);
     all.extend(bytes([
         ServerMessage::Refused {
@@ -203,6 +211,18 @@ fn signaling() -> Vec<Vec<u8>> {
             user: short("1700000600:3f"),
             password: short("c2VjcmV0"),
             seconds: 600,
+        },
+        ServerMessage::Relay {
+            from: tag,
+            frame: small(200),
+        },
+        ServerMessage::RelayCredit {
+            to: tag,
+            bytes: 16_384,
+        },
+        ServerMessage::RelayClosed {
+            to: tag,
+            reason: RelayClosedReason::Gone,
         },
     ]));
     all

@@ -7,9 +7,11 @@
 mod client;
 mod engines;
 mod hostile;
+mod limits;
 mod pages;
 mod protocol;
 mod proxy;
+mod relaying;
 mod served;
 mod sockets;
 mod stun;

@@ -157,6 +157,34 @@ fn what_keeps_it_from_starting_comes_with_what_to_change() {
     }
 }
 
+#[test]
+fn a_printed_configuration_is_one_to_start_with_and_flags_win() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("configuration");
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("server.toml");
+    let file = path.to_str().unwrap();
+    let print = |arguments: &[&str]| {
+        let output = program(arguments).arg("--print-config").output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let ours = print(&["--connections=77", "--ice-server=stun:a:1", "--relay=off"]);
+    assert!(ours.contains("\nconnections = 77\n"), "{ours}");
+    std::fs::write(&path, &ours).unwrap();
+    assert_eq!(print(&["--config", file]), ours);
+    let flags = print(&["--config", file, "--connections=78"]);
+    assert_eq!(flags, ours.replace("connections = 77", "connections = 78"));
+
+    std::fs::write(&path, "connections = 3\nrelay-pair = 2\n").unwrap();
+    let output = program(&["--config", file]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let words = String::from_utf8(output.stderr).unwrap();
+    for part in [file, "line 2", "relay-pair", "did you mean relay-per-pair?"] {
+        assert!(words.contains(part), "{part:?} is missing in: {words}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
 #[tokio::test]
 async fn clients_are_told_the_ice_servers_it_was_given() {
     let running = Running::start(&["--ice-server", "stun:a:1", "--ice-server=stun:b:2"]);

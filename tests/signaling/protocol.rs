@@ -5,7 +5,7 @@ use peer_group::names::Topic;
 use peer_group::wire::rendezvous::{
     ClientMessage, ErrorReason, RefusedReason, ServerMessage, resolve_signed_bytes,
 };
-use peer_group_signaling::server::Settings;
+use peer_group_signaling::server::{PublicUrl, Settings};
 
 use crate::client::{Client, signal, tag};
 use crate::served::{Served, error};
@@ -110,7 +110,7 @@ async fn a_join_is_good_on_its_own_connection_and_server_only() {
 async fn a_public_address_stands_for_whatever_a_proxy_dials() {
     let public = "rendezvous.example";
     let served = Served::start(Settings {
-        origin: Some(public.into()),
+        public_url: Some(PublicUrl::parse("https://rendezvous.example").unwrap()),
         ..Settings::default()
     })
     .await;

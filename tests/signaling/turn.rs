@@ -175,11 +175,10 @@ async fn one_node_has_so_many_allocations() {
         per_user: 2,
         ..Limits::default()
     };
-    let served = Served::start(with(Turn::Here {
-        listen: None,
-        host: None,
-        limits,
-    }))
+    let served = Served::start(Settings {
+        turn_limits: limits,
+        ..Settings::default()
+    })
     .await;
     let server = served.address;
     let (_, user, password) = credentials(server, node(1)).await;
@@ -228,7 +227,6 @@ async fn turn_may_be_elsewhere_or_off() {
     let own = Served::start(with(Turn::Here {
         listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
         host: Some("turn.example.org".into()),
-        limits: Limits::default(),
     }))
     .await;
     let (urls, user, password) = credentials(own.address, node(1)).await;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use peer_group::engine::input::Input;
 use peer_group::names::SocketId;
 use peer_group::time::{Millis, Now};
-use peer_group_signaling::rooms::{Config, ConnId, Out, Rooms};
+use peer_group_signaling::rooms::{Address, Config, ConnId, Out, Rooms};
 
 use super::dice::Dice;
 use super::options::Options;
@@ -161,7 +161,11 @@ impl World {
         }
         of.at_server = true;
         let origin = of.origin.clone();
-        self.server.rooms.connected(now, ConnId(conn), origin);
+        let [high, low] = (of.machine as u16).to_be_bytes();
+        let address = Address::V4([10, 0, high, low]);
+        self.server
+            .rooms
+            .connected(now, ConnId(conn), origin, address);
         self.tell(conn, Input::SocketOpened { socket });
         self.server_drain();
     }
@@ -302,7 +306,13 @@ impl World {
                 Out::Send {
                     conn: ConnId(conn),
                     bytes,
+                    receipt,
                 } => {
+                    // Sockets here take whatever they are given.
+                    if let Some(receipt) = receipt {
+                        let now = self.server_now();
+                        self.server.rooms.taken(now, receipt);
+                    }
                     let parcels = match &mut self.server.tamper {
                         Some(tamper) => tamper.down(conn, bytes),
                         None => vec![(conn, bytes)],

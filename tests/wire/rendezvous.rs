@@ -10,8 +10,8 @@ use golden::{bytes, golden};
 use peer_group::names::{Tag, Topic};
 use peer_group::wire::codec::{Bytes, List, Text, Wire};
 use peer_group::wire::rendezvous::{
-    ClientMessage, Entry, ErrorReason, IceServer, RefusedReason, ServerLimits, ServerMessage,
-    join_signed_bytes, resolve_signed_bytes,
+    ClientMessage, Entry, ErrorReason, IceServer, RefusedReason, RelayClosedReason, ServerLimits,
+    ServerMessage, join_signed_bytes, relay_cost, resolve_signed_bytes,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -86,6 +86,13 @@ fn what_clients_say() {
     client(ClientMessage::Leave { tag: TAG }, "07 03*16");
     client(ClientMessage::Ping {}, "08");
     client(ClientMessage::Turn {}, "0a");
+    client(
+        ClientMessage::Relay {
+            to: TAG,
+            frame: small(&[5; 200]),
+        },
+        "09 03*16 c801 05*200",
+    );
 }
 
 #[test]
@@ -110,10 +117,11 @@ fn what_the_server_answers() {
                 ttl_s: 120,
                 topics: 16,
                 turn_s: 600,
+                relay_bytes: 65_536,
             },
             ice: List::new(vec![stun, turn]).expect("fits"),
         },
-        "01 06*32 ac02 8008 808001 78 10 d804 02 \
+        "01 06*32 ac02 8008 808001 78 10 d804 808004 02 \
          01 06 7374756e3a61 00 00 \
          02 06 7475726e3a62 06 7475726e3a63 01 75 01 70",
     );
@@ -198,6 +206,38 @@ fn signals_and_refusals() {
 }
 
 #[test]
+fn what_is_relayed() {
+    server(
+        ServerMessage::Relay {
+            from: TAG,
+            frame: small(&[5]),
+        },
+        "0b 03*16 01 05",
+    );
+    server(
+        ServerMessage::RelayCredit {
+            to: TAG,
+            bytes: 300,
+        },
+        "0c 03*16 ac02",
+    );
+    for (reason, number) in [
+        (RelayClosedReason::Gone, "01"),
+        (RelayClosedReason::Unasked, "02"),
+        (RelayClosedReason::Quota, "03"),
+        (RelayClosedReason::Idle, "04"),
+        (RelayClosedReason::Off, "05"),
+        (RelayClosedReason::Unknown(200), "c8"),
+    ] {
+        server(
+            ServerMessage::RelayClosed { to: TAG, reason },
+            &format!("0d 03*16 {number}"),
+        );
+    }
+    assert_eq!((relay_cost(&[]), relay_cost(&[5; 100])), (64, 164));
+}
+
+#[test]
 fn what_is_signed_names_its_purpose_and_the_server() {
     let join = b"peer-group/1/join".to_vec();
     assert_eq!(
@@ -216,6 +256,9 @@ fn what_is_too_long_or_not_known_yet_is_refused() {
     let signal = |len: &str, bytes_of_it: usize| bytes(&format!("06 03*16 {len} 05*{bytes_of_it}"));
     assert!(ClientMessage::from_bytes(&signal("808001", 16_384)).is_ok());
     assert!(ClientMessage::from_bytes(&signal("818001", 16_385)).is_err());
+    let relay = |len: &str, bytes_of_it: usize| bytes(&format!("09 03*16 {len} 05*{bytes_of_it}"));
+    assert!(ClientMessage::from_bytes(&relay("808001", 16_384)).is_ok());
+    assert!(ClientMessage::from_bytes(&relay("818001", 16_385)).is_err());
     let refresh =
         |len: &str, count: usize| bytes(&format!("05 01*32 03*16 01 {len} 09*{count} 05"));
     assert!(ClientMessage::from_bytes(&refresh("8008", 1024)).is_ok());
@@ -226,12 +269,12 @@ fn what_is_too_long_or_not_known_yet_is_refused() {
     };
     assert!(ServerMessage::from_bytes(&peers(16)).is_ok());
     assert!(ServerMessage::from_bytes(&peers(17)).is_err());
-    for number in [0, 9, 11, 255] {
+    for number in [0, 11, 255] {
         let rest = [vec![number], vec![0; 40]].concat();
         assert!(ClientMessage::from_bytes(&rest).is_err(), "{number}");
         assert!(ClientMessage::from_bytes(&[number]).is_err(), "{number}");
     }
-    for number in [0, 11, 15, 255] {
+    for number in [0, 15, 255] {
         assert!(ServerMessage::from_bytes(&[number]).is_err(), "{number}");
     }
 }
@@ -311,18 +354,20 @@ fn client_message() -> impl Strategy<Value = ClientMessage> {
         tag().prop_map(|tag| ClientMessage::Leave { tag }),
         Just(ClientMessage::Ping {}),
         Just(ClientMessage::Turn {}),
+        (tag(), some(600)).prop_map(|(to, frame)| ClientMessage::Relay { to, frame }),
     ]
 }
 
 fn server_message() -> impl Strategy<Value = ServerMessage> {
     let entry = || (tag(), some(100)).prop_map(|(tag, announcement)| Entry { tag, announcement });
-    let limits = any::<(u32, u32, u16, u16, u16)>().prop_map(
-        |(announcement_bytes, signal_bytes, ttl_s, topics, turn_s)| ServerLimits {
+    let limits = any::<(u32, u32, u16, u16, u16, u32)>().prop_map(
+        |(announcement_bytes, signal_bytes, ttl_s, topics, turn_s, relay_bytes)| ServerLimits {
             announcement_bytes,
             signal_bytes,
             ttl_s,
             topics,
             turn_s,
+            relay_bytes,
         },
     );
     let ice =
@@ -372,6 +417,12 @@ fn server_message() -> impl Strategy<Value = ServerMessage> {
                 seconds
             }
         ),
+        (tag(), some(600)).prop_map(|(from, frame)| ServerMessage::Relay { from, frame }),
+        (tag(), any::<u32>()).prop_map(|(to, bytes)| ServerMessage::RelayCredit { to, bytes }),
+        tag().prop_map(|to| ServerMessage::RelayClosed {
+            to,
+            reason: RelayClosedReason::Quota
+        }),
     ]
 }
 

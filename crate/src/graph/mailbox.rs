@@ -397,7 +397,7 @@ impl Mailbox {
                 self.away_ms = Some(Millis::from(delay_ms).min(limits::RECONNECT_MAX_MS));
             }
             ServerMessage::Error {
-                reason: ErrorReason::Full,
+                reason: ErrorReason::Full | ErrorReason::Rate,
                 retry_after_ms,
             } if !self.is_ready() => {
                 self.away_ms = Some(Millis::from(retry_after_ms).max(limits::RECONNECT_MIN_MS));

@@ -23,7 +23,8 @@ pub mod client {
     pub const LEAVE: u8 = 7;
     /// Are you there?
     pub const PING: u8 = 8;
-    // 9 is kept for Relay.
+    /// Carry a frame to the other end of a pair.
+    pub const RELAY: u8 = 9;
     /// Hand out what TURN servers ask for.
     pub const TURN: u8 = 10;
 }
@@ -50,7 +51,12 @@ pub mod server {
     pub const GO_AWAY: u8 = 9;
     /// A request failed.
     pub const ERROR: u8 = 10;
-    // 11 to 13 are kept for Relay, RelayCredit and RelayClosed.
+    /// A frame from the other end of a pair.
+    pub const RELAY: u8 = 11;
+    /// More may be sent to the other end of a pair.
+    pub const RELAY_CREDIT: u8 = 12;
+    /// A pair carries nothing any more.
+    pub const RELAY_CLOSED: u8 = 13;
     /// Answer to Turn.
     pub const TURN: u8 = 14;
 }
@@ -61,6 +67,20 @@ pub mod refused {
     pub const GONE: u8 = 1;
     /// Too many signals.
     pub const QUOTA: u8 = 2;
+}
+
+/// Why a pair carries nothing any more.
+pub mod relay_closed {
+    /// Nobody is reachable under the tag, or another socket is by now.
+    pub const GONE: u8 = 1;
+    /// The other end has not written.
+    pub const UNASKED: u8 = 2;
+    /// More was sent than may be.
+    pub const QUOTA: u8 = 3;
+    /// Nothing was sent for long.
+    pub const IDLE: u8 = 4;
+    /// This server relays nothing.
+    pub const OFF: u8 = 5;
 }
 
 /// Why a request of a client failed.

@@ -1,14 +1,22 @@
 //! What clients and the rendezvous server say to each other: one message per WebSocket frame.
 //!
 //! The server stamps the sender of a signal from the connection and samples topics at random; it
-//! never learns what a topic stands for, and everything inside announcements and signals is sealed.
+//! never learns what a topic stands for, and everything inside announcements, signals and relayed
+//! frames is sealed.
+//!
+//! Two clients that have signalled each other are a **pair** that the server relays frames for; each
+//! names it by the other's tag. An end may send as many bytes as Welcome says
+//! ([`ServerLimits::relay_bytes`]), each frame counted by [`relay_cost`], and then as many as
+//! RelayCredit gives back, which comes as the other end takes them and the rates allow. A pair that
+//! was closed begins anew, with all its bytes, at the next frame that the rules allow.
 
 use crate::limits::{
-    ANNOUNCEMENT_BYTES, ICE_SERVERS, RENDEZVOUS_SERVERS, SAMPLE, SIGNAL_BYTES, URL_BYTES,
+    ANNOUNCEMENT_BYTES, ICE_SERVERS, RELAY_FRAME_BYTES, RELAY_HEAD_BYTES, RENDEZVOUS_SERVERS,
+    SAMPLE, SIGNAL_BYTES, URL_BYTES,
 };
 use crate::names::{Tag, Topic};
 use crate::wire::codec::{Bytes, List, Malformed, Reader, Text, Wire, put_varint};
-use crate::wire::numbers::{client, refused, server, server_error};
+use crate::wire::numbers::{client, refused, relay_closed, server, server_error};
 use crate::{wire_enum, wire_struct};
 
 /// The WebSocket path of the protocol.
@@ -20,6 +28,8 @@ pub const SUBPROTOCOL: &str = "peer-group.1";
 pub type Announcement = Bytes<ANNOUNCEMENT_BYTES>;
 /// A signal's payload: opaque to the server.
 pub type Payload = Bytes<SIGNAL_BYTES>;
+/// A frame of a pair: opaque to the server.
+pub type RelayFrame = Bytes<RELAY_FRAME_BYTES>;
 /// A URL.
 pub type Url = Text<URL_BYTES>;
 
@@ -54,6 +64,8 @@ wire_struct! {
         pub topics: u16,
         /// Seconds that what Turn hands out is taken; 0: nothing is handed out.
         pub turn_s: u16,
+        /// Bytes that one end of a pair may send before it is given credit; 0: nothing is relayed.
+        pub relay_bytes: u32,
     }
 }
 
@@ -125,6 +137,13 @@ wire_enum! {
         Ping = client::PING {},
         /// Hand out what TURN servers ask for, to one who is reachable here.
         Turn = client::TURN {},
+        /// Carry a frame to the other end of a pair.
+        Relay = client::RELAY {
+            /// To whom: somebody who has signalled this connection's tag.
+            to: Tag,
+            /// What, opaque to the server.
+            frame: RelayFrame,
+        },
     }
 }
 
@@ -208,6 +227,27 @@ wire_enum! {
             /// How long they let it in; who is in by then may stay.
             seconds: u16,
         },
+        /// A frame from the other end of a pair.
+        Relay = server::RELAY {
+            /// From whom, as the server knows from the connection.
+            from: Tag,
+            /// What.
+            frame: RelayFrame,
+        },
+        /// More may be sent to the other end of a pair.
+        RelayCredit = server::RELAY_CREDIT {
+            /// The other end.
+            to: Tag,
+            /// How many bytes more, counted by [`relay_cost`].
+            bytes: u32,
+        },
+        /// A pair carries nothing any more; what was under way on it may be lost.
+        RelayClosed = server::RELAY_CLOSED {
+            /// The other end.
+            to: Tag,
+            /// Why.
+            reason: RelayClosedReason,
+        },
     }
 }
 
@@ -243,6 +283,23 @@ reasons! {
 }
 
 reasons! {
+    /// Why a pair carries nothing any more.
+    RelayClosedReason {
+        /// Nobody is reachable under the other end's tag, or another socket is by now.
+        Gone = relay_closed::GONE,
+        /// The other end has not signalled this one, so it has not asked for frames.
+        Unasked = relay_closed::UNASKED,
+        /// More than the credit, too many pairs, or too much from one address. The other end must
+        /// signal again.
+        Quota = relay_closed::QUOTA,
+        /// Neither end has sent anything for long.
+        Idle = relay_closed::IDLE,
+        /// This server relays nothing.
+        Off = relay_closed::OFF,
+    }
+}
+
+reasons! {
     /// Why a request failed.
     ErrorReason {
         /// Not a message of this protocol, or out of order. The connection ends.
@@ -262,6 +319,12 @@ reasons! {
         /// A newer socket with the same secret took over. The connection ends.
         Superseded = server_error::SUPERSEDED,
     }
+}
+
+/// What a frame takes from the credit of the end that sends it.
+#[must_use]
+pub fn relay_cost(frame: &[u8]) -> u32 {
+    u32::try_from(frame.len()).map_or(u32::MAX, |bytes| bytes.saturating_add(RELAY_HEAD_BYTES))
 }
 
 /// What the key of `topic` signs in Join.

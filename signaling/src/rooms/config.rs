@@ -1,4 +1,4 @@
-//! Every bound of the server, with its unit and its reason.
+//! Every bound of the rules, with its unit and its reason.
 
 use peer_group::limits::{ANNOUNCEMENT_BYTES, ANNOUNCEMENT_TTL_S, ICE_SERVERS, SIGNAL_BYTES};
 use peer_group::time::Millis;
@@ -23,6 +23,12 @@ pub struct Config {
 pub struct Limits {
     /// Sockets open at once. Each idle one costs about 3 KiB here and as much in the kernel.
     pub connections: usize,
+    /// Sockets open at once from one address: a school behind one address has some hundreds.
+    pub connections_per_address: usize,
+    /// Sockets opened from one address.
+    pub opened_per_address: Rate,
+    /// Addresses without a socket that are remembered until they have all their rates again.
+    pub resting_addresses: usize,
     /// From the opening of a socket to its Hello, in milliseconds.
     pub hello_ms: Millis,
     /// Topics that one connection may stand in at a time: door and members, two epochs, two days.
@@ -38,10 +44,33 @@ pub struct Limits {
     /// Requests of one connection that cost a signature or a sample: Listen, Join, Resolve,
     /// Refresh, Leave.
     pub requests: Rate,
+    /// The same requests from one address.
+    pub requests_per_address: Rate,
+    /// The same requests in all: a signature takes some 50 microseconds of a core.
+    pub requests_in_all: Rate,
     /// Signals and pings of one connection.
     pub signals: Rate,
+    /// The same from one address.
+    pub signals_per_address: Rate,
     /// Signals to one tag, so that strangers cannot make it drown.
     pub inbox: Rate,
+    /// Whether frames are relayed at all.
+    pub relay: bool,
+    /// Bytes that one end of a pair may send before it is given credit. Twice this may wait in
+    /// memory for each pair.
+    pub relay_bytes: u32,
+    /// Bytes relayed for one pair, both ways together.
+    pub relay_per_pair: Rate,
+    /// Bytes relayed from one address.
+    pub relay_per_address: Rate,
+    /// Bytes relayed in all.
+    pub relay_in_all: Rate,
+    /// Pairs of one connection.
+    pub pairs_per_connection: usize,
+    /// Pairs in all. Each costs some 300 bytes while it is idle.
+    pub pairs: usize,
+    /// Milliseconds after which a pair that nothing is sent on is closed.
+    pub pair_idle_ms: Millis,
 }
 
 /// So many a second, after a burst.
@@ -57,6 +86,12 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 20_000,
+            connections_per_address: 256,
+            opened_per_address: Rate {
+                per_second: 20,
+                burst: 256,
+            },
+            resting_addresses: 65_536,
             hello_ms: 10_000,
             topics_per_connection: 16,
             topics: 100_000,
@@ -67,14 +102,43 @@ impl Default for Limits {
                 per_second: 2,
                 burst: 24,
             },
+            requests_per_address: Rate {
+                per_second: 50,
+                burst: 2_000,
+            },
+            requests_in_all: Rate {
+                per_second: 8_000,
+                burst: 16_000,
+            },
             signals: Rate {
                 per_second: 20,
                 burst: 100,
+            },
+            signals_per_address: Rate {
+                per_second: 500,
+                burst: 8_000,
             },
             inbox: Rate {
                 per_second: 50,
                 burst: 200,
             },
+            relay: true,
+            relay_bytes: 64 * 1024,
+            relay_per_pair: Rate {
+                per_second: 256 * 1024,
+                burst: 256 * 1024,
+            },
+            relay_per_address: Rate {
+                per_second: 1024 * 1024,
+                burst: 1024 * 1024,
+            },
+            relay_in_all: Rate {
+                per_second: 64 * 1024 * 1024,
+                burst: 64 * 1024 * 1024,
+            },
+            pairs_per_connection: 32,
+            pairs: 65_536,
+            pair_idle_ms: 120_000,
         }
     }
 }
@@ -89,6 +153,7 @@ impl Limits {
             ttl_s: self.ttl_s,
             topics: self.topics_per_connection,
             turn_s: 0,
+            relay_bytes: if self.relay { self.relay_bytes } else { 0 },
         }
     }
 }

@@ -89,6 +89,10 @@ impl Rooms {
             }
             ClientMessage::Ping {} => Ok(Some(ServerMessage::Pong {})),
             ClientMessage::Turn {} => self.turn(now, conn),
+            ClientMessage::Relay { to, frame } => {
+                self.relay(now, conn, to, frame)?;
+                Ok(None)
+            }
         }
     }
 
@@ -146,19 +150,12 @@ impl Rooms {
 
     /// Takes a token for `message`.
     fn charge(&mut self, now: Now, conn: ConnId, message: &ClientMessage) -> Result<(), Failure> {
-        let limits = self.config.limits;
-        let connection = self.connection(conn)?;
-        let taken = match message {
-            ClientMessage::Signal { .. } | ClientMessage::Ping {} => {
-                connection.signals.take(now.monotonic, limits.signals)
-            }
-            _ => connection.requests.take(now.monotonic, limits.requests),
-        };
-        let Err(retry_after_ms) = taken else {
+        let Err(retry_after_ms) = self.take_token(now.monotonic, conn, message) else {
             return Ok(());
         };
         // The error says how long to wait; which signal was lost is said before it.
         if let ClientMessage::Signal { to, .. } = message {
+            self.counts.signals_refused += 1;
             let refused = ServerMessage::Refused {
                 to: *to,
                 reason: RefusedReason::Quota,
@@ -169,6 +166,38 @@ impl Rooms {
             reason: ErrorReason::Rate,
             retry_after_ms,
         })
+    }
+
+    /// Takes a token of the connection, of its address and of everybody's, or says when there will
+    /// be one.
+    fn take_token(
+        &mut self,
+        now: Millis,
+        conn: ConnId,
+        message: &ClientMessage,
+    ) -> Result<(), u32> {
+        let limits = self.config.limits;
+        let Some(connection) = self.connections.get_mut(&conn) else {
+            return Ok(());
+        };
+        let caller = self.callers.of(connection.address);
+        match message {
+            // Frames are paid for by their bytes.
+            ClientMessage::Relay { .. } => Ok(()),
+            ClientMessage::Signal { .. } | ClientMessage::Ping {} => {
+                connection.signals.take(now, limits.signals)?;
+                caller.map_or(Ok(()), |caller| {
+                    caller.signals.take(now, limits.signals_per_address)
+                })
+            }
+            _ => {
+                connection.requests.take(now, limits.requests)?;
+                caller.map_or(Ok(()), |caller| {
+                    caller.requests.take(now, limits.requests_per_address)
+                })?;
+                self.requests.take(now, limits.requests_in_all)
+            }
+        }
     }
 
     /// Makes `tag`, whose secret was shown, reachable through `conn`.
@@ -183,7 +212,7 @@ impl Rooms {
             .claim(now.monotonic, &self.config.limits, tag, conn);
         if let Some(before) = before {
             // The tag is the new connection's by now, so nobody hears that it is gone.
-            self.hang_up(before, &ErrorReason::Superseded.into());
+            self.hang_up(now, before, &ErrorReason::Superseded.into());
         }
         Ok(())
     }
@@ -204,6 +233,7 @@ impl Rooms {
         self.topics
             .announce(now.monotonic, &limits, topic, entry, ttl_s)
             .map_err(|_| ErrorReason::Full)?;
+        self.counts.joins += 1;
         self.connection(conn)?.topics.insert(topic);
         Ok(())
     }
@@ -231,12 +261,14 @@ impl Rooms {
             .deliver(now.monotonic, &self.config.limits, from, to);
         let reason = match delivered {
             Ok(target) => {
+                self.counts.signals += 1;
                 self.send(target, &ServerMessage::Delivered { from, payload });
                 return Ok(None);
             }
             Err(Undeliverable::Gone) => RefusedReason::Gone,
             Err(Undeliverable::Quota) => RefusedReason::Quota,
         };
+        self.counts.signals_refused += 1;
         Ok(Some(ServerMessage::Refused { to, reason }))
     }
 

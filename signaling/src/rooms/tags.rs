@@ -18,8 +18,14 @@ pub(super) struct Tags {
 struct Reachable {
     conn: ConnId,
     /// Most recent last.
-    correspondents: VecDeque<Tag>,
+    correspondents: VecDeque<Correspondent>,
     inbox: Bucket,
+}
+
+struct Correspondent {
+    tag: Tag,
+    /// It was written to from here, and so may have frames relayed to here.
+    asked: bool,
 }
 
 /// Why a signal cannot be passed on.
@@ -50,14 +56,38 @@ impl Tags {
 
     /// Ends that `tag` is reached through `conn`, and names who should hear of it. Does nothing if
     /// another connection has taken the tag over since.
-    pub(super) fn release(&mut self, tag: Tag, conn: ConnId) -> VecDeque<Tag> {
+    pub(super) fn release(&mut self, tag: Tag, conn: ConnId) -> Vec<Tag> {
         if self.conn(tag) != Some(conn) {
-            return VecDeque::new();
+            return Vec::new();
         }
-        self.reachable
+        let correspondents = self
+            .reachable
             .remove(&tag)
-            .map(|reachable| reachable.correspondents)
-            .unwrap_or_default()
+            .map(|reachable| reachable.correspondents);
+        let correspondents = correspondents.unwrap_or_default();
+        correspondents.iter().map(|other| other.tag).collect()
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.reachable.len()
+    }
+
+    /// Whether `tag` lately wrote to `other`.
+    pub(super) fn asked(&self, tag: Tag, other: Tag) -> bool {
+        self.reachable.get(&tag).is_some_and(|reachable| {
+            let mut all = reachable.correspondents.iter();
+            all.any(|one| one.tag == other && one.asked)
+        })
+    }
+
+    /// `tag` has to write to `other` again before it counts as having done so.
+    pub(super) fn unask(&mut self, tag: Tag, other: Tag) {
+        if let Some(reachable) = self.reachable.get_mut(&tag) {
+            for one in &mut reachable.correspondents {
+                one.asked &= one.tag != other;
+            }
+        }
     }
 
     /// The connection that `tag` is reached through.
@@ -82,8 +112,12 @@ impl Tags {
         for (one, other) in [(to, from), (from, to)] {
             if let Some(reachable) = self.reachable.get_mut(&one) {
                 let list = &mut reachable.correspondents;
-                list.retain(|tag| *tag != other);
-                list.push_back(other);
+                let known = list.iter().position(|known| known.tag == other);
+                let known = known.and_then(|at| list.remove(at));
+                list.push_back(Correspondent {
+                    tag: other,
+                    asked: one == from || known.is_some_and(|known| known.asked),
+                });
                 if list.len() > limits.correspondents {
                     list.pop_front();
                 }
@@ -131,6 +165,10 @@ mod tests {
             tags.deliver(0, &limits, tag(2), tag(1)),
             Err(Undeliverable::Gone)
         );
+        assert!(tags.asked(tag(3), tag(1)), "it wrote");
+        assert!(!tags.asked(tag(3), tag(2)), "it did not");
+        tags.unask(tag(3), tag(1));
+        assert!(!tags.asked(tag(3), tag(1)));
         // It works the other way as well: who wrote hears when who was written to goes.
         assert_eq!(tags.release(tag(3), ConnId(3)), [tag(1)]);
     }

@@ -10,10 +10,12 @@ use peer_group::wire::rendezvous::{
 use super::*;
 
 mod reaching;
+mod relaying;
 mod serving;
 mod standing;
 
 const ORIGIN: &str = "rendezvous.example:443";
+const HOME: [u8; 4] = [192, 0, 2, 1];
 const KEY: [u8; 32] = [42; 32];
 
 /// Rooms with a clock, and what they said so far by connection.
@@ -22,6 +24,8 @@ struct Server {
     now: Now,
     said: BTreeMap<ConnId, Vec<ServerMessage>>,
     closed: Vec<(ConnId, ErrorReason)>,
+    /// Of relayed frames that their sockets have not taken yet.
+    receipts: VecDeque<Receipt>,
 }
 
 impl Server {
@@ -38,13 +42,19 @@ impl Server {
             },
             said: BTreeMap::new(),
             closed: Vec::new(),
+            receipts: VecDeque::new(),
         }
     }
 
     fn drain(&mut self) {
         while let Some(out) = self.rooms.poll() {
             match out {
-                Out::Send { conn, bytes } => {
+                Out::Send {
+                    conn,
+                    bytes,
+                    receipt,
+                } => {
+                    self.receipts.extend(receipt);
                     let message = ServerMessage::from_bytes(&bytes).expect("a message of ours");
                     self.said.entry(conn).or_default().push(message);
                 }
@@ -65,9 +75,19 @@ impl Server {
         self.drain();
     }
 
+    fn connect(&mut self, conn: u64, address: [u8; 4]) {
+        let address = Address::V4(address);
+        self.rooms
+            .connected(self.now, ConnId(conn), ORIGIN.into(), address);
+    }
+
     fn open(&mut self, conn: u64) -> Client {
+        self.open_from(conn, HOME)
+    }
+
+    fn open_from(&mut self, conn: u64, address: [u8; 4]) -> Client {
+        self.connect(conn, address);
         let conn = ConnId(conn);
-        self.rooms.connected(self.now, conn, ORIGIN.into());
         let hello = ClientMessage::Hello {
             version: 1,
             features: 0,

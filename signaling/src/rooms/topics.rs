@@ -120,6 +120,16 @@ impl Topics {
         self.deadlines.first().map(|(until, ..)| *until)
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.crowds.len()
+    }
+
+    /// How many stand in all of them together.
+    pub(super) fn announcements(&self) -> usize {
+        self.deadlines.len()
+    }
+
     /// Logarithm to base 2, rounded up, of how many stand in `topic`; 0 for nobody.
     pub(super) fn size_bucket(&self, topic: Topic) -> u8 {
         let size = self.crowds.get(&topic).map_or(0, |c| c.standing.len());

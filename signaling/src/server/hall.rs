@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use peer_group::crypto::REAL;
+use peer_group::limits::RENDEZVOUS_SERVERS;
 use peer_group::time::{Millis, Now};
 use peer_group::wire::codec::List;
-use peer_group::wire::rendezvous::ErrorReason;
+use peer_group::wire::rendezvous::{ErrorReason, Url};
+use tokio::sync::Notify;
 use tracing::{debug, info};
 
-use super::outbox::Outbox;
+use super::outbox::{Account, Frame, Outbox};
 use super::{Settings, SocketLimits};
-use crate::rooms::{ConnId, Out, Rooms};
+use crate::rooms::{Address, ConnId, Out, Receipt, Rooms};
 
 /// Close codes: those below 4000 are WebSocket's own.
 mod code {
@@ -22,6 +24,10 @@ mod code {
     pub(super) const SUPERSEDED: u16 = 4001;
 }
 
+/// How often the rules get to do what is due: as seldom as that, when nothing is, and no more often
+/// than this.
+const TICK_MAX_MS: Millis = 1_000;
+const TICK_MIN_MS: Millis = 10;
 /// Over how long clients are spread when the server stops: a base, and more for each.
 const SPREAD_MS: Millis = 1_000;
 const SPREAD_PER_CLIENT_MS: Millis = 1;
@@ -30,20 +36,28 @@ const SPREAD_PER_CLIENT_MS: Millis = 1;
 pub(super) struct Hall {
     started: Instant,
     limits: SocketLimits,
+    /// Something is due sooner than whoever calls [`Hall::tick`] knows.
+    pub(super) sooner: Notify,
     inner: Mutex<Inner>,
 }
 
 struct Inner {
     rooms: Rooms,
     outboxes: BTreeMap<ConnId, Arc<Outbox>>,
+    /// What waits for everybody, and for those of each address.
+    waiting: Arc<Account>,
+    waiting_at: BTreeMap<Address, Arc<Account>>,
     last: u64,
     stopping: bool,
+    /// When the next tick will come.
+    tick_at: Millis,
 }
 
 /// A socket's place in the hall; given up when dropped.
 pub(super) struct Seat {
     hall: Arc<Hall>,
     conn: ConnId,
+    address: Address,
     /// What is to be sent.
     pub(super) outbox: Arc<Outbox>,
 }
@@ -53,19 +67,26 @@ impl Hall {
         Self {
             started: Instant::now(),
             limits: settings.sockets,
+            sooner: Notify::new(),
             inner: Mutex::new(Inner {
                 rooms: Rooms::new(settings.rooms.clone(), seed, &REAL),
                 outboxes: BTreeMap::new(),
+                waiting: Arc::new(Account::new(settings.sockets.queue_bytes_in_all)),
+                waiting_at: BTreeMap::new(),
                 last: 0,
                 stopping: false,
+                tick_at: 0,
             }),
         }
     }
 
     /// A new socket, whose client dialled `origin`.
-    pub(super) fn enter(self: &Arc<Self>, origin: String) -> Seat {
-        let outbox = Arc::new(Outbox::new(self.limits));
+    pub(super) fn enter(self: &Arc<Self>, origin: String, address: Address) -> Seat {
         let mut inner = self.lock();
+        let outbox = Arc::new(Outbox::new(
+            self.limits,
+            inner.accounts(address, self.limits),
+        ));
         inner.last += 1;
         let conn = ConnId(inner.last);
         debug!(conn = conn.0, "socket opened");
@@ -73,40 +94,63 @@ impl Hall {
             outbox.close(code::RESTART, "the server is about to stop");
         } else {
             inner.outboxes.insert(conn, Arc::clone(&outbox));
-            inner.rooms.connected(self.now(), conn, origin);
-            inner.pass_on();
+            inner.rooms.connected(self.now(), conn, origin, address);
+            self.pass_on(&mut inner);
         }
         drop(inner);
         Seat {
             hall: Arc::clone(self),
             conn,
+            address,
             outbox,
         }
     }
 
-    /// Does what is due.
-    pub(super) fn tick(&self) {
+    /// Does what is due; in what time to do so again, unless it becomes [`Self::sooner`].
+    pub(super) fn tick(&self) -> Duration {
         let mut inner = self.lock();
-        inner.rooms.tick(self.now());
+        let now = self.now();
+        inner.rooms.tick(now);
+        let next = inner.rooms.next_timeout().unwrap_or(Millis::MAX);
+        let pause = next
+            .saturating_sub(now.monotonic)
+            .clamp(TICK_MIN_MS, TICK_MAX_MS);
+        inner.tick_at = now.monotonic + pause;
+        self.pass_on(&mut inner);
+        Duration::from_millis(pause)
+    }
+
+    fn pass_on(&self, inner: &mut Inner) {
         inner.pass_on();
+        let next = inner.rooms.next_timeout().unwrap_or(Millis::MAX);
+        if next.saturating_add(TICK_MIN_MS) < inner.tick_at {
+            // Told once; the tick itself says when the next one is.
+            inner.tick_at = next;
+            self.sooner.notify_one();
+        }
     }
 
     /// Says goodbye to everybody; how many they were.
-    pub(super) fn send_away(&self) -> usize {
+    pub(super) fn send_away(&self, servers: &List<Url, RENDEZVOUS_SERVERS>) -> usize {
         let mut inner = self.lock();
         inner.stopping = true;
         let sockets = inner.outboxes.len();
         let spread = SPREAD_MS + SPREAD_PER_CLIENT_MS * sockets as u64;
-        inner.rooms.go_away(self.now(), spread, &List::default());
-        inner.pass_on();
+        inner.rooms.go_away(self.now(), spread, servers);
+        self.pass_on(&mut inner);
         for outbox in inner.outboxes.values() {
             outbox.close(code::RESTART, "the server is about to stop");
         }
         sockets
     }
 
+    /// Bytes that wait for slow clients.
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().waiting.waiting()
+    }
+
     fn now(&self) -> Now {
-        let millis = |time: std::time::Duration| Millis::try_from(time.as_millis()).unwrap_or(0);
+        let millis = |time: Duration| Millis::try_from(time.as_millis()).unwrap_or(0);
         Now {
             monotonic: millis(self.started.elapsed()),
             wall: SystemTime::now()
@@ -122,12 +166,34 @@ impl Hall {
 }
 
 impl Inner {
+    fn accounts(&mut self, address: Address, limits: SocketLimits) -> [Arc<Account>; 2] {
+        let of_address = self
+            .waiting_at
+            .entry(address)
+            .or_insert_with(|| Arc::new(Account::new(limits.queue_bytes_per_address)));
+        [Arc::clone(of_address), Arc::clone(&self.waiting)]
+    }
+
+    /// Forgets the account of an address that has no other socket than the one that ends.
+    fn forget_account(&mut self, address: Address) {
+        // One is kept here, the other by the socket's own outbox.
+        let last = |account: &Arc<Account>| Arc::strong_count(account) <= 2;
+        if self.waiting_at.get(&address).is_some_and(last) {
+            self.waiting_at.remove(&address);
+        }
+    }
+
     /// Puts what the rooms have to say where the sockets find it.
     fn pass_on(&mut self) {
         while let Some(out) = self.rooms.poll() {
             match out {
-                Out::Send { conn, bytes } => {
-                    let fits = self.outboxes.get(&conn).is_none_or(|o| o.push(bytes));
+                Out::Send {
+                    conn,
+                    bytes,
+                    receipt,
+                } => {
+                    let outbox = self.outboxes.get(&conn);
+                    let fits = outbox.is_none_or(|o| o.push(Frame { bytes, receipt }));
                     if !fits {
                         info!(conn = conn.0, "socket cut: it reads too slowly");
                     }
@@ -149,7 +215,14 @@ impl Seat {
     pub(super) fn received(&self, bytes: &[u8]) {
         let mut inner = self.hall.lock();
         inner.rooms.received(self.hall.now(), self.conn, bytes);
-        inner.pass_on();
+        self.hall.pass_on(&mut inner);
+    }
+
+    /// A frame that came with a receipt is with the system.
+    pub(super) fn taken(&self, receipt: Receipt) {
+        let mut inner = self.hall.lock();
+        inner.rooms.taken(self.hall.now(), receipt);
+        self.hall.pass_on(&mut inner);
     }
 }
 
@@ -157,8 +230,9 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let mut inner = self.hall.lock();
         inner.outboxes.remove(&self.conn);
+        inner.forget_account(self.address);
         inner.rooms.disconnected(self.hall.now(), self.conn);
-        inner.pass_on();
+        self.hall.pass_on(&mut inner);
         debug!(conn = self.conn.0, "socket closed");
     }
 }
@@ -167,7 +241,8 @@ impl Drop for Seat {
 fn farewell(reason: ErrorReason) -> (u16, &'static str) {
     match reason {
         ErrorReason::Version => (code::PROTOCOL, "this version is not spoken here"),
-        ErrorReason::Full | ErrorReason::Rate => (code::TRY_LATER, "the server is full"),
+        ErrorReason::Full => (code::TRY_LATER, "the server is full"),
+        ErrorReason::Rate => (code::TRY_LATER, "too many connections from this address"),
         ErrorReason::Superseded => (code::SUPERSEDED, "a newer socket took over"),
         _ => (
             code::PROTOCOL,

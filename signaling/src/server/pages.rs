@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -10,6 +9,7 @@ use axum::http::{StatusCode, Uri};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use peer_group::limits::URL_BYTES;
 use peer_group::wire::rendezvous::{PATH, SUBPROTOCOL};
 use tokio::sync::watch;
@@ -17,6 +17,7 @@ use tower_http::services::ServeDir;
 
 use super::hall::Hall;
 use super::{Settings, socket};
+use crate::rooms::Address;
 
 /// Sent with every page and file. Only `wasm-unsafe-eval` lets browsers compile wasm; groups may
 /// meet at any rendezvous server.
@@ -33,7 +34,11 @@ const HEADERS: [(HeaderName, &str); 4] = [
     (header::CACHE_CONTROL, "no-cache"),
 ];
 
-/// All that is served. Sockets hold `stopped` as long as they live.
+/// Who sends the request.
+#[derive(Clone, Copy)]
+pub(super) struct Caller(pub(super) Address);
+
+/// All that is served; each request must come with a [`Caller`]. Sockets hold `stopped` as long as they live.
 pub(super) fn router(
     settings: &Settings,
     hall: &Arc<Hall>,
@@ -45,8 +50,11 @@ pub(super) fn router(
         None => files.fallback(no_pages),
     };
     let (hall, stopped, limits) = (Arc::clone(hall), stopped.clone(), settings.sockets);
-    let public = settings.origin.clone();
-    let door = move |headers: HeaderMap, upgrade: Result<_, WebSocketUpgradeRejection>| async move {
+    let public = settings.public_url.as_ref();
+    let public = public.map(|url| url.origin().to_owned());
+    let door = move |Extension(Caller(address)): Extension<Caller>,
+                     headers: HeaderMap,
+                     upgrade: Result<_, WebSocketUpgradeRejection>| async move {
         let upgrade: WebSocketUpgrade = match upgrade {
             Ok(upgrade) => upgrade,
             Err(_) => return (StatusCode::UPGRADE_REQUIRED, NOT_A_PAGE).into_response(),
@@ -59,7 +67,7 @@ pub(super) fn router(
             return (StatusCode::BAD_REQUEST, NO_SUBPROTOCOL).into_response();
         }
         upgrade.on_upgrade(move |socket| async move {
-            socket::serve(socket, hall, limits, origin).await;
+            socket::serve(socket, hall, limits, origin, address).await;
             drop(stopped);
         })
     };

@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use peer_group::limits::SIGNAL_BYTES;
+use peer_group::limits::{RELAY_FRAME_BYTES, SIGNAL_BYTES};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tracing::debug;
 
 use super::SocketLimits;
 use super::hall::{Hall, Seat};
 use super::outbox::{End, Next};
+use crate::rooms::Address;
 
-/// Bytes of the largest message of a client: a signal, whose head takes 20.
+/// Bytes of the largest message of a client: a signal or a frame to relay, whose head takes 20.
 const MESSAGE_BYTES: usize = SIGNAL_BYTES + 64;
+const _: () = assert!(RELAY_FRAME_BYTES <= SIGNAL_BYTES);
 /// What a socket takes from the system at a time. The default of 128 KiB is what makes idle
 /// sockets expensive.
 const READ_BYTES: usize = 1024;
@@ -40,8 +42,9 @@ pub(super) async fn serve(
     hall: Arc<Hall>,
     limits: SocketLimits,
     origin: String,
+    address: Address,
 ) {
-    let seat = hall.enter(origin);
+    let seat = hall.enter(origin, address);
     let end = talk(&mut socket, &seat, limits).await;
     // Others hear that it is gone before it has taken its time to end.
     drop(seat);
@@ -59,9 +62,13 @@ async fn talk(socket: &mut WebSocket, seat: &Seat, limits: SocketLimits) -> Opti
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut heard = Instant::now();
     loop {
+        let mut receipt = None;
         let message = tokio::select! {
             next = seat.outbox.next() => match next {
-                Next::Frame(frame) => Message::Binary(frame.into()),
+                Next::Frame(frame) => {
+                    receipt = frame.receipt;
+                    Message::Binary(frame.bytes.into())
+                }
                 Next::End(end) => return Some(end),
             },
             _ = pings.tick() => {
@@ -94,6 +101,9 @@ async fn talk(socket: &mut WebSocket, seat: &Seat, limits: SocketLimits) -> Opti
         };
         if !matches!(sent, Ok(Ok(()))) {
             return None;
+        }
+        if let Some(receipt) = receipt {
+            seat.taken(receipt);
         }
     }
 }

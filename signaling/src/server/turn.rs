@@ -1,54 +1,18 @@
 //! TURN beside the rendezvous: where it listens, and what comes to it over the same port.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use peer_group::limits::ICE_SERVERS;
 use peer_group::random::Random;
-use peer_group::wire::codec::List;
-use peer_group::wire::rendezvous::Url;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::warn;
 
 use super::{Settings, StartError, asked_to};
-use crate::turn::{Limits, Offer, Secret, Servers, Sockets};
-
-/// TURN, as an operator decides.
-#[derive(Clone, Debug)]
-pub enum Turn {
-    /// None.
-    Off,
-    /// In this program.
-    Here {
-        /// Where to listen, for UDP and TCP; None: as the rendezvous does.
-        listen: Option<SocketAddr>,
-        /// As clients name this machine; None: as they dialled it.
-        host: Option<String>,
-        /// The rules.
-        limits: Limits,
-    },
-    /// Elsewhere, such as a coturn with the same secret.
-    At {
-        /// Where.
-        urls: List<Url, ICE_SERVERS>,
-        /// Known there too.
-        secret: Secret,
-    },
-}
-
-impl Default for Turn {
-    fn default() -> Self {
-        Self::Here {
-            listen: None,
-            host: None,
-            limits: Limits::default(),
-        }
-    }
-}
+use crate::settings::Turn;
+use crate::turn::{Offer, Secret, Servers, Sockets};
 
 /// How often another free port is tried, as one may be free for TCP and not for UDP.
 const TRIES: usize = 16;
@@ -73,11 +37,7 @@ pub(super) async fn bind(settings: &mut Settings, seed: [u8; 32]) -> Result<Boun
             settings.rooms.turn = Some(Offer { secret, servers });
             return Ok(Bound::without(listener));
         }
-        Turn::Here {
-            listen,
-            host,
-            limits,
-        } => (listen, host, limits),
+        Turn::Here { listen, host } => (listen, host, settings.turn_limits),
     };
     let (udp, extra) = match listen {
         Some(at) => {

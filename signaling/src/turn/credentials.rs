@@ -57,6 +57,11 @@ impl Secret {
         Self(secret.into())
     }
 
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The password that goes with a user name.
     #[must_use]
     pub fn password(&self, user: &[u8]) -> String {

@@ -15,7 +15,7 @@ fn welcome_tells_the_time_the_limits_and_a_new_challenge() {
         credential: Url::default(),
     }])
     .unwrap();
-    server.rooms.connected(server.now, conn, ORIGIN.into());
+    server.connect(1, HOME);
     let hello = ClientMessage::Hello {
         version: 1,
         features: 0,
@@ -38,6 +38,7 @@ fn welcome_tells_the_time_the_limits_and_a_new_challenge() {
         ttl_s: 120,
         topics: 16,
         turn_s: 0,
+        relay_bytes: 65_536,
     };
     assert_eq!(*limits, told);
     assert_eq!(ice.len(), 1);
@@ -53,9 +54,9 @@ fn hello_comes_first_once_in_time_and_in_a_version_spoken_here() {
     };
     let ping = ClientMessage::Ping {};
 
-    server.rooms.connected(server.now, ConnId(1), ORIGIN.into());
+    server.connect(1, HOME);
     assert_eq!(server.tell(ConnId(1), &ping), error(ErrorReason::Malformed));
-    server.rooms.connected(server.now, ConnId(2), ORIGIN.into());
+    server.connect(2, HOME);
     assert_eq!(
         server.tell(ConnId(2), &hello(0)),
         error(ErrorReason::Version)
@@ -70,7 +71,7 @@ fn hello_comes_first_once_in_time_and_in_a_version_spoken_here() {
         server.raw(garbage.conn, &[0xff, 1]),
         error(ErrorReason::Malformed)
     );
-    server.rooms.connected(server.now, ConnId(5), ORIGIN.into());
+    server.connect(5, HOME);
     server.pass(9_999);
     assert_eq!(server.heard(ConnId(5)), []);
     server.pass(1);
@@ -162,7 +163,7 @@ fn a_full_server_says_so() {
     });
     let a = server.open(1);
     server.open(2);
-    server.rooms.connected(server.now, ConnId(3), ORIGIN.into());
+    server.connect(3, HOME);
     server.drain();
     assert!(matches!(
         server.heard(ConnId(3))[..],
@@ -235,4 +236,71 @@ fn turn_is_handed_out_to_who_has_a_tag_at_the_price_of_a_request() {
         panic!("no error")
     };
     assert_eq!(reason, ErrorReason::Rate);
+}
+
+#[test]
+fn an_address_has_its_share_and_others_theirs() {
+    let rate = |per_second, burst| Rate { per_second, burst };
+    let mut server = Server::new(Limits {
+        connections_per_address: 3,
+        opened_per_address: rate(1, 5),
+        requests_per_address: rate(1, 4),
+        signals_per_address: rate(1, 2),
+        ..Limits::default()
+    });
+    let (a, b) = (server.open(1), server.open(2));
+    let other = server.open_from(9, [192, 0, 2, 2]);
+    let slower = |retry_after_ms| ServerMessage::Error {
+        reason: ErrorReason::Rate,
+        retry_after_ms,
+    };
+    server.join(&a, [1; 32]);
+    server.join(&b, [2; 32]);
+    for _ in 0..2 {
+        assert_eq!(server.tell(a.conn, &refresh([1; 32])).len(), 1);
+    }
+    assert_eq!(server.tell(b.conn, &refresh([2; 32])), [slower(1_000)]);
+    server.join(&other, [9; 32]);
+    let ping = ClientMessage::Ping {};
+    assert_eq!(server.tell(a.conn, &ping), [ServerMessage::Pong {}]);
+    assert_eq!(server.tell(b.conn, &ping), [ServerMessage::Pong {}]);
+    assert_eq!(server.tell(b.conn, &ping), [slower(1_000)]);
+    assert_eq!(server.tell(other.conn, &ping), [ServerMessage::Pong {}]);
+
+    // One socket too many, then one too soon.
+    server.open(3);
+    server.connect(4, HOME);
+    server.drain();
+    assert_eq!(server.heard(ConnId(4)), [slower(30_000)]);
+    for n in [1, 2, 3] {
+        server.rooms.disconnected(server.now, ConnId(n));
+    }
+    server.open(5);
+    server.open(6);
+    server.connect(7, HOME);
+    server.drain();
+    assert_eq!(server.heard(ConnId(7)), [slower(1_000)]);
+    let refused = [ConnId(4), ConnId(7)].map(|conn| (conn, ErrorReason::Rate));
+    assert_eq!(server.closed, refused);
+    assert_eq!(server.rooms.counts().sockets_refused, 2);
+}
+
+#[test]
+fn everybody_together_makes_no_more_requests_than_the_server_can_take() {
+    let mut server = Server::new(Limits {
+        requests_in_all: Rate {
+            per_second: 1,
+            burst: 3,
+        },
+        ..Limits::default()
+    });
+    let mut granted = 0;
+    for n in 1..=5 {
+        let client = server.open_from(u64::from(n), [198, 51, 100, n]);
+        let listen = ClientMessage::Listen { r: [n; 32] };
+        granted += usize::from(server.tell(client.conn, &listen) == [ServerMessage::Listening {}]);
+    }
+    // The bucket of everybody has had time to fill before the first one came.
+    assert_eq!(granted, 3);
+    assert_eq!(server.rooms.counts().rate_limited, 2);
 }
