@@ -328,6 +328,17 @@ impl World {
         }
     }
 
+    /// Whether a record's id is in the liar's name.
+    #[must_use]
+    pub fn names_liar(&self, id: RecordId) -> bool {
+        let liar = self.hostile.as_ref().map(|hostile| hostile.machine);
+        let peer = liar.and_then(|liar| self.machines[liar].app.peer);
+        peer.is_some_and(|peer| {
+            let half = self.options.crypto.hash(&[b"record", &peer.0]);
+            id.0[..8] == half[..8]
+        })
+    }
+
     /// Whether an honest member may refuse what an app asked of it about somebody.
     #[must_use]
     pub fn is_of_liar(&self, creator: PeerId) -> bool {

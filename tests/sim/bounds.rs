@@ -32,6 +32,12 @@ impl Peaks {
         held > bound
     }
 
+    /// The most that was held of something.
+    #[must_use]
+    pub fn most_of(&self, what: Held) -> usize {
+        self.most[what as usize].0
+    }
+
     /// Of all universes: what was held, most, of how much, and in how many seeds all of it.
     #[must_use]
     pub fn table(all: &[Self]) -> String {
@@ -63,7 +69,13 @@ impl World {
             return;
         };
         let mut broken = None;
-        let peaks = &mut self.peaks;
+        // The liar's own engine is bounded as well, but fills itself.
+        let mut own = Peaks::default();
+        let lies = self
+            .hostile
+            .as_ref()
+            .is_some_and(|of| of.machine == machine);
+        let peaks = if lies { &mut own } else { &mut self.peaks };
         engine.gauges(&mut |what, held, bound| {
             if peaks.note(what, held, bound) {
                 broken = Some((what, held, bound));

@@ -39,7 +39,8 @@ pub fn frame_of(records: impl IntoIterator<Item = Vec<u8>>) -> Frame {
 }
 
 impl Forger {
-    fn body(&self, dice: &mut Dice, creator: PeerId, wall: Millis) -> Body {
+    /// A record of somebody's, not signed.
+    pub fn body(&self, dice: &mut Dice, creator: PeerId, wall: Millis) -> Body {
         let half = self.crypto.hash(&[b"record", &creator.0]);
         let mut id: [u8; 16] = dice.bytes();
         id[..8].copy_from_slice(&half[..8]);
@@ -58,11 +59,14 @@ impl Forger {
         }
     }
 
-    fn own(&self, dice: &mut Dice, wall: Millis) -> Body {
+    /// A record of its own.
+    pub fn own(&self, dice: &mut Dice, wall: Millis) -> Body {
         self.body(dice, self.peer, wall)
     }
 
-    fn sign(&self, body: Body) -> Record {
+    /// Signs with its own key.
+    #[must_use]
+    pub fn sign(&self, body: Body) -> Record {
         Record::sign(self.crypto, self.group, &self.seed, body)
     }
 

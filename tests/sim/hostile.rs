@@ -299,6 +299,37 @@ impl World {
         self.hostile = Some(hostile);
     }
 
+    /// The liar says something of its own to a machine; false if no link leads there.
+    pub fn say_as_liar(&mut self, machine: usize, frame: Frame) -> bool {
+        let Some((to, mut hostile)) = self.liars_link(machine).zip(self.hostile.take()) else {
+            return false;
+        };
+        self.slip(&mut hostile, to, frame);
+        self.hostile = Some(hostile);
+        true
+    }
+
+    /// The next frame that the liar's link to a machine would carry is lost.
+    pub fn liar_skips(&mut self, machine: usize) {
+        let link = self.liars_link(machine);
+        if let Some((hostile, to)) = self.hostile.as_mut().zip(link)
+            && let Some(next) = hostile.next.get_mut(&to)
+        {
+            *next += 1;
+        }
+    }
+
+    /// The far end, at a machine, of an open link with the liar.
+    fn liars_link(&self, machine: usize) -> Option<usize> {
+        let ends = self.net.ends.iter().enumerate();
+        let open = ends.filter(|(_, end)| end.machine == machine && end.phase == Phase::Open);
+        let mut theirs = open.filter(|(_, end)| {
+            let other = end.other.and_then(|other| self.net.ends.get(other));
+            other.is_some_and(|other| self.lies(other.machine) && other.phase == Phase::Open)
+        });
+        theirs.next().map(|(at, _)| at)
+    }
+
     /// Sends a frame that no engine wrote.
     fn slip(&mut self, hostile: &mut Hostile, to: usize, frame: Frame) {
         if let Some(bytes) = hostile.number(to, frame) {
@@ -306,7 +337,9 @@ impl World {
         }
     }
 
-    fn forger(&self, me: usize) -> Option<Forger> {
+    /// Writes what the liar says, once it is a member.
+    #[must_use]
+    pub fn forger(&self, me: usize) -> Option<Forger> {
         let seed = self.identity(me)?.seed;
         let group = self.machines[me].app.group?;
         let peer = self.machines[me].app.peer?;

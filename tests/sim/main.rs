@@ -9,6 +9,7 @@
 mod hostile_joiner;
 mod hostile_server;
 mod seeds;
+mod siege;
 
 use peer_group_tests::sim::options::Options;
 use peer_group_tests::sim::runs::{Failed, attempt_all, crypto_of, number, wants_real};

@@ -224,9 +224,9 @@ impl World {
         }
         let held = engine.held(handle, id).ok().flatten();
         let Some(held) = held.filter(|held| held.body.is_deleted()).cloned() else {
-            // It may be back already, or was dropped here only.
+            // It may be back already, was dropped here only, or is of a flood that had to give way.
             let view = &self.machines[machine].app.view;
-            if !view.told.contains_key(&id) && !view.dropped.contains(&id) {
+            if !self.names_liar(id) && !view.told.contains_key(&id) && !view.dropped.contains(&id) {
                 self.fail(format!(
                     "machine {machine}: {id:?} was deleted, and no tombstone is held"
                 ));
