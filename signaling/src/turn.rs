@@ -107,6 +107,8 @@ pub struct Turn {
     /// Whose a relayed address is.
     relayed: BTreeMap<Ipv4Addr, Client>,
     due: BTreeSet<(Millis, Client)>,
+    /// By when something last went through them, roughly.
+    quiet: BTreeSet<(Millis, Client)>,
     per_user: BTreeMap<u64, usize>,
     per_network: BTreeMap<u64, usize>,
     /// By a hash of the network: several may share one.
@@ -114,6 +116,11 @@ pub struct Turn {
     counts: Counts,
 }
 
+/// How exactly it is known when something last went through an allocation.
+const TOUCH_MS: Millis = 10_000;
+/// How long nothing has gone through one that makes room for others. Browsers ask each end of a
+/// link whether it still agrees every five seconds.
+const QUIET_MS: Millis = 60_000;
 /// How many buckets strangers are spread over.
 const STRANGERS: usize = 4096;
 
@@ -130,6 +137,7 @@ impl Turn {
             allocations: BTreeMap::new(),
             relayed: BTreeMap::new(),
             due: BTreeSet::new(),
+            quiet: BTreeSet::new(),
             per_user: BTreeMap::new(),
             per_network: BTreeMap::new(),
             strangers: (0..STRANGERS)
@@ -196,9 +204,32 @@ impl Turn {
             return;
         };
         self.due.remove(&(gone.until, client));
+        self.quiet.remove(&(gone.heard, client));
         self.relayed.remove(gone.relayed.ip());
         less(&mut self.per_user, gone.user);
         less(&mut self.per_network, network(client.address.ip()));
+    }
+
+    /// Something went through an allocation.
+    fn touch(&mut self, now: Millis, client: Client) {
+        if let Some(own) = self.allocations.get_mut(&client)
+            && now.saturating_sub(own.heard) >= TOUCH_MS
+        {
+            self.quiet.remove(&(own.heard, client));
+            own.heard = now;
+            self.quiet.insert((now, client));
+        }
+    }
+
+    /// Takes an allocation that nothing goes through from who keeps it in reserve. Links that go
+    /// over one are never quiet for that long.
+    fn make_room(&mut self, now: Millis) -> bool {
+        let first = self.quiet.first().copied();
+        let quiet = first.filter(|(heard, _)| now.saturating_sub(*heard) >= QUIET_MS);
+        if let Some((_, client)) = quiet {
+            self.free(client);
+        }
+        quiet.is_some()
     }
 
     /// A packet that names its peer itself.
@@ -278,6 +309,8 @@ impl Turn {
         }
         self.counts.packets += 1;
         self.counts.bytes += u64::from(bytes);
+        self.touch(now.monotonic, from);
+        self.touch(now.monotonic, to);
         Some(to)
     }
 }

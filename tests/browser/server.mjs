@@ -11,21 +11,23 @@ const ENDS_WITHIN_MS = 10_000;
 export class Server {
   #program;
   #www;
+  #more;
   #child;
   #port = 0;
 
-  /** `www` is the folder it serves. */
-  static async start(www) {
+  /** `www` is the folder it serves; `more` are further arguments. */
+  static async start(www, more = []) {
     const program = process.env.PEER_GROUP_SERVER;
     if (!program) fail('PEER_GROUP_SERVER names no server: run `npm test -- browser`');
-    const server = new Server(program, www);
+    const server = new Server(program, www, more);
     await server.start();
     return server;
   }
 
-  constructor(program, www) {
+  constructor(program, www, more) {
     this.#program = program;
     this.#www = www;
+    this.#more = more;
   }
 
   /** Where it is: what pages are loaded from and groups meet at. */
@@ -34,7 +36,7 @@ export class Server {
   }
 
   async start() {
-    const args = ['--listen', `127.0.0.1:${this.#port}`, '--www', this.#www];
+    const args = ['--listen', `127.0.0.1:${this.#port}`, '--www', this.#www, ...this.#more];
     const child = spawn(this.#program, args, {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { RUST_LOG: 'warn', ...process.env },

@@ -15,11 +15,14 @@ export class Stage {
   #browsers = new Map();
   #folder;
 
-  /** `www`: another folder to serve than the test page with the package. */
-  static async set({ www, plain = false } = {}) {
+  /**
+   * `www`: another folder to serve than the test page with the package; `server`: further arguments
+   * of the server.
+   */
+  static async set({ www, server = [], plain = false } = {}) {
     const stage = new Stage();
     stage.plain = plain;
-    stage.server = await Server.start(www ?? stage.#fixture());
+    stage.server = await Server.start(www ?? stage.#fixture(), server);
     return stage;
   }
 

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use peer_group::engine::command::{Command, NewGroup, NewInvitation, OpenOptions, Store};
+use peer_group::engine::command::{
+    Command, IceServer, NewGroup, NewInvitation, OpenOptions, Store,
+};
 use peer_group::engine::effect::{Effect, Role};
 use peer_group::engine::event::{Answer, Event};
 use peer_group::engine::input::Input;
@@ -41,7 +43,16 @@ struct Node {
     disk: BTreeMap<(Store, String), Vec<u8>>,
     sockets: BTreeMap<SocketId, Sender<Vec<u8>>>,
     links: BTreeMap<LinkId, End>,
+    /// What each link was opened with, in turn.
+    ways: Vec<Way>,
     answers: BTreeMap<RequestId, Result<Answer, Error>>,
+}
+
+/// How a link may go.
+#[derive(Clone, Debug)]
+pub(crate) struct Way {
+    pub(crate) servers: Vec<IceServer>,
+    pub(crate) relay_only: bool,
 }
 
 /// What links of a node came to.
@@ -65,6 +76,8 @@ pub(crate) struct Engines {
     soon: VecDeque<(usize, Input)>,
     start: Instant,
     dice: Dice,
+    /// Whether who comes now wants to be seen by nobody.
+    pub(crate) relay_only: bool,
 }
 
 impl Engines {
@@ -78,6 +91,7 @@ impl Engines {
             soon: VecDeque::new(),
             start: Instant::now(),
             dice: Dice::new(1, "real sockets"),
+            relay_only: false,
         }
     }
 
@@ -87,6 +101,7 @@ impl Engines {
             disk: BTreeMap::new(),
             sockets: BTreeMap::new(),
             links: BTreeMap::new(),
+            ways: Vec::new(),
             answers: BTreeMap::new(),
         });
         self.nodes.len() - 1
@@ -97,7 +112,7 @@ impl Engines {
             store: Store::Default,
             rendezvous: vec![format!("ws://{}", self.host)],
             ice_servers: Vec::new(),
-            relay_only: false,
+            relay_only: self.relay_only,
             ..OpenOptions::default()
         }
     }
@@ -168,6 +183,11 @@ impl Engines {
             addresses: Vec::new(),
         };
         self.ask(node, connect).await
+    }
+
+    /// How the links of a node may go, in the order in which they were opened.
+    pub(crate) fn ways(&self, node: usize) -> &[Way] {
+        &self.nodes[node].ways
     }
 
     /// What the links of a node came to.
@@ -269,7 +289,18 @@ impl Engines {
             Effect::CloseSocket { socket } => {
                 node.sockets.remove(&socket);
             }
-            Effect::OpenLink { link, role, .. } => self.open_link(at, link, &role),
+            Effect::OpenLink {
+                link,
+                role,
+                ice_servers: servers,
+                relay_only,
+            } => {
+                node.ways.push(Way {
+                    servers,
+                    relay_only,
+                });
+                self.open_link(at, link, &role);
+            }
             Effect::AnswerLink { link, remote } => self.give(at, link, &remote),
             Effect::Transmit {
                 link,

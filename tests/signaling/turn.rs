@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use peer_group::error::Code;
 use peer_group::wire::codec::List;
 use peer_group::wire::rendezvous::{ClientMessage, ErrorReason, ServerMessage, Url};
 use peer_group_signaling::server::{Settings, Turn};
@@ -10,6 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 use crate::client::{Client, soon};
+use crate::engines::{Engines, Way};
 use crate::served::{Served, error};
 use crate::stun::{Relay, Wire, credentials, node, seen_from};
 
@@ -280,4 +282,59 @@ async fn what_is_no_turn_ends_only_its_own_connection() {
     )
     .await
     .unwrap();
+}
+
+/// The URLs that a link was opened with, and whether their credentials are taken.
+async fn usable(server: SocketAddr, way: &Way) -> Vec<String> {
+    let turn = way
+        .servers
+        .iter()
+        .find(|one| one.urls[0].starts_with("turn:"));
+    let turn = turn.expect("a TURN server").clone();
+    let wire = Wire::udp(server).await;
+    Relay::allocate(wire, turn.username, turn.credential)
+        .await
+        .unwrap();
+    way.servers
+        .iter()
+        .flat_map(|one| one.urls.clone())
+        .collect()
+}
+
+#[tokio::test]
+async fn engines_open_links_with_what_the_server_hands_out() {
+    let served = Served::start(Settings::default()).await;
+    let host = served.address.to_string();
+    let mut engines = Engines::new(&host);
+    let invitation = engines.create().await;
+    engines.relay_only = true;
+    let (hidden, joined) = engines.join(&invitation, 10_000).await;
+    joined.unwrap();
+    let [open, hidden] = [0, hidden].map(|node| engines.ways(node)[0].clone());
+    assert_eq!((open.relay_only, hidden.relay_only), (false, true));
+    // Who may be seen needs no second allocation for every link.
+    let stun = format!("stun:{host}");
+    let [udp, tcp] = ["udp", "tcp"].map(|way| format!("turn:{host}?transport={way}"));
+    assert_eq!(
+        usable(served.address, &open).await,
+        [stun.clone(), udp.clone()]
+    );
+    assert_eq!(usable(served.address, &hidden).await, [stun, udp, tcp]);
+}
+
+#[tokio::test]
+async fn who_would_be_seen_without_turn_is_told_so_at_once() {
+    let served = Served::start(with(Turn::Off)).await;
+    let mut engines = Engines::new(&served.address.to_string());
+    let invitation = engines.create().await;
+    engines.relay_only = true;
+    let (hidden, joined) = engines.join(&invitation, 10_000).await;
+    let refused = joined.unwrap_err();
+    assert_eq!(refused.code, Code::ServiceNotAvailable);
+    assert!(
+        refused.detail.contains("needs a TURN server"),
+        "{}",
+        refused.detail
+    );
+    assert_eq!(engines.ways(hidden).len(), 0);
 }

@@ -187,6 +187,7 @@ impl Node {
         }
         if !self.mailbox.has_servers() {
             self.mailbox = Mailbox::new(ServerUrl::parse_all(&address.rendezvous)?, cx.random);
+            self.mailbox.relay_only = self.graph.relay_only;
         }
         if !self
             .mailbox
@@ -425,10 +426,7 @@ impl Node {
             Mail::Ready => {
                 let address = self.mailbox.address(cx, self.graph.own.session.body.key);
                 self.graph.reached_at(cx, address);
-                self.graph.ice_servers = self.ice_servers.clone();
-                self.graph
-                    .ice_servers
-                    .extend(self.mailbox.ice_servers.iter().cloned());
+                self.use_ice_servers();
                 let offset = self.mailbox.offset_ms();
                 self.graph.server_time = offset.map(i64::wrapping_neg);
                 match &mut self.kind {
@@ -440,6 +438,7 @@ impl Node {
                 }
                 self.begin(cx);
             }
+            Mail::IceServers => self.use_ice_servers(),
             Mail::Lost => {
                 self.graph.reached_at(cx, None);
                 self.reachable = false;
@@ -481,7 +480,7 @@ impl Node {
         if !self.online || !self.mailbox.is_ready() {
             return;
         }
-        match self.own_fault(cx) {
+        match self.own_fault(cx).or_else(|| self.no_turn()) {
             Some(error) => {
                 let again = cx.now.monotonic + limits::MEMBERSHIP_CHECK_MS;
                 self.timers.arm(Timer::Begin, again);

@@ -102,6 +102,25 @@ impl Node {
         }
     }
 
+    /// Uses what the server names besides what the app does, for links from now on.
+    pub(super) fn use_ice_servers(&mut self) {
+        let named = self.mailbox.ice_servers();
+        self.graph.ice_servers = self.ice_servers.iter().chain(named).cloned().collect();
+    }
+
+    /// Why nobody could be reached: only TURN may be used, and there is none.
+    pub(super) fn no_turn(&self) -> Option<Error> {
+        let is_turn = |url: &String| url.starts_with("turn");
+        let mut servers = self.graph.ice_servers.iter();
+        let missing =
+            self.graph.relay_only && !servers.any(|server| server.urls.iter().any(is_turn));
+        missing.then(|| {
+            Error::new(Code::ServiceNotAvailable)
+                .detail("iceTransportPolicy 'relay' needs a TURN server: neither the rendezvous server nor iceServers has one")
+                .at(Stage::Rendezvous)
+        })
+    }
+
     pub(super) fn locked(&mut self, cx: &mut Context<'_>, granted: bool) {
         if self.lock != Lock::Asked {
             return;

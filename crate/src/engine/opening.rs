@@ -507,7 +507,8 @@ impl Engine {
         let mut cx = self.core.context(now, index);
         let mut kind = opening.kind;
         graph.take_stored(&mut cx, kind.security(), read(&seal, &entries), false);
-        let mailbox = Mailbox::new(servers, cx.random);
+        let mut mailbox = Mailbox::new(servers, cx.random);
+        mailbox.relay_only = options.relay_only;
         let node = Node::new(
             options.store,
             opening.peer,

@@ -243,6 +243,7 @@ impl Graph {
         let mut link = Link::new(id, remote, purpose, stage, cx.now.monotonic);
         link.initiator = false;
         link.with_driver = true;
+        link.relay_only = self.relay_only;
         link.attempt = attempt;
         if let Some(caller) = self.superseded_caller(cx, node, link.remote.peer()) {
             link.connection = Some(caller.connection);

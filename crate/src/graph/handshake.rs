@@ -36,6 +36,7 @@ impl Graph {
             session,
         };
         let mut link = Link::new(id, remote, purpose, Stage::Describing, cx.now.monotonic);
+        link.relay_only = self.relay_only;
         link.caller = caller;
         link.connection = caller.map(|caller| caller.connection);
         if knows {

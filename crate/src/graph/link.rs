@@ -134,6 +134,8 @@ pub struct Link {
     pub initiator: bool,
     /// The driver was told to open it.
     pub with_driver: bool,
+    /// It may go over TURN only.
+    pub relay_only: bool,
     /// How far it has come.
     pub stage: Stage,
     /// Names it in signals, once message 1 is written.
@@ -207,6 +209,7 @@ impl Link {
             purpose,
             initiator: true,
             with_driver: false,
+            relay_only: false,
             stage,
             attempt: Attempt([0; 8]),
             keys: None,
@@ -263,7 +266,26 @@ impl Link {
     /// Notes the remote description and tells the driver what it has waited for.
     pub fn described(&mut self, cx: &mut Context<'_>, description: &Description) {
         self.remote_fingerprint = Some(description.fingerprint);
-        for candidate in core::mem::take(&mut self.candidates_in) {
+        self.pass_candidates(cx);
+    }
+
+    /// Passes the other end's candidates on, once there is its description. Over TURN only, relayed
+    /// ones go first and the others after the last: our server lets nobody at those, and a browser
+    /// that is refused each candidate it has gives up before the next one comes.
+    pub fn pass_candidates(&mut self, cx: &mut Context<'_>) {
+        if self.remote_fingerprint.is_none() {
+            return;
+        }
+        let waiting = core::mem::take(&mut self.candidates_in);
+        let (mut passed, others): (Vec<_>, Vec<_>) = waiting
+            .into_iter()
+            .partition(|line| !self.relay_only || line.as_str().contains(" typ relay"));
+        if others.iter().any(|line| line.as_str().is_empty()) {
+            passed.extend(others);
+        } else {
+            self.candidates_in = others;
+        }
+        for candidate in passed {
             cx.effect(Effect::AddCandidate {
                 link: self.id,
                 candidate: candidate.as_str().to_owned(),

@@ -14,7 +14,7 @@ use crate::random::Random;
 use crate::time::{Millis, Now, Timers, backoff};
 use crate::wire::codec::Wire as _;
 use crate::wire::numbers::RENDEZVOUS_VERSION;
-use crate::wire::rendezvous::{ClientMessage, ErrorReason, PATH, ServerMessage};
+use crate::wire::rendezvous::{ClientMessage, ErrorReason, PATH, ServerMessage, Url};
 
 /// A rendezvous server, as the app, invitations and addresses name it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -92,6 +92,8 @@ impl ServerUrl {
 pub enum Mail {
     /// A server has welcomed us.
     Ready,
+    /// There are other STUN and TURN servers to use.
+    IceServers,
     /// The server is lost; another try follows by itself.
     Lost,
     /// We are reachable under our tag.
@@ -113,6 +115,8 @@ enum Timer {
     Retry,
     /// The server must have welcomed us by now.
     Welcome,
+    /// Ask for TURN, as what was handed out ends soon.
+    Turn,
 }
 
 /// A node's connection to its rendezvous servers.
@@ -126,8 +130,13 @@ pub struct Mailbox {
     offset_ms: Option<i64>,
     away_ms: Option<Millis>,
     timers: Timers<Timer>,
-    /// STUN and TURN servers of the current server.
-    pub ice_servers: Vec<IceServer>,
+    /// Nothing is reached but over TURN, so nothing is begun without it.
+    pub relay_only: bool,
+    /// The node is to hear that a server has welcomed us once TURN is handed out.
+    waits_for_turn: bool,
+    offers_turn: bool,
+    stun: Vec<IceServer>,
+    turn: Option<IceServer>,
     /// For the node.
     pub mail: VecDeque<Mail>,
 }
@@ -149,7 +158,11 @@ impl Mailbox {
             offset_ms: None,
             away_ms: None,
             timers: Timers::default(),
-            ice_servers: Vec::new(),
+            relay_only: false,
+            waits_for_turn: false,
+            offers_turn: false,
+            stun: Vec::new(),
+            turn: None,
             mail: VecDeque::new(),
         }
     }
@@ -240,6 +253,11 @@ impl Mailbox {
         tag_of(cx.crypto, &self.r())
     }
 
+    /// STUN and TURN servers of the current server.
+    pub fn ice_servers(&self) -> impl Iterator<Item = &IceServer> {
+        self.stun.iter().chain(&self.turn)
+    }
+
     /// Begins to connect.
     pub fn start(&mut self, cx: &mut Context<'_>) {
         if matches!(self.state, State::Idle) && self.has_servers() {
@@ -283,6 +301,7 @@ impl Mailbox {
                     }
                     self.lost(cx);
                 }
+                Timer::Turn => self.send(cx, &ClientMessage::Turn {}),
             }
         }
     }
@@ -339,6 +358,8 @@ impl Mailbox {
         let was_ready = self.is_ready();
         self.state = State::Idle;
         self.timers.disarm(&Timer::Welcome);
+        self.timers.disarm(&Timer::Turn);
+        self.waits_for_turn = false;
         let lived = self
             .ready_at
             .take()
@@ -370,27 +391,51 @@ impl Mailbox {
             ServerMessage::Welcome {
                 challenge,
                 time_ms,
+                limits: told,
                 ice,
-                ..
             } if matches!(self.state, State::Greeting(_)) => {
                 self.state = State::Ready(socket);
                 self.ready_at = Some(cx.now.monotonic);
-                self.timers.disarm(&Timer::Welcome);
                 self.challenge = challenge;
                 let server = i64::try_from(time_ms).unwrap_or(i64::MAX);
                 let wall = i64::try_from(cx.now.wall).unwrap_or(i64::MAX);
                 self.offset_ms = Some(wall.saturating_sub(server));
-                self.ice_servers = ice
+                self.stun = ice
                     .iter()
-                    .map(|server| IceServer {
-                        urls: server.urls.iter().map(|url| url.to_string()).collect(),
-                        username: server.username.to_string(),
-                        credential: server.credential.to_string(),
-                    })
+                    .map(|server| ice_server(&server.urls, &server.username, &server.credential))
                     .collect();
-                self.mail.push_back(Mail::Ready);
+                self.turn = None;
                 let listen = ClientMessage::Listen { r: self.r() };
                 self.send(cx, &listen);
+                self.offers_turn = told.turn_s > 0;
+                if self.offers_turn {
+                    self.send(cx, &ClientMessage::Turn {});
+                }
+                self.waits_for_turn = true;
+                if !(self.offers_turn && self.relay_only) {
+                    self.ready();
+                }
+            }
+            ServerMessage::Turn {
+                urls,
+                user,
+                password,
+                seconds,
+            } => {
+                let mut server = ice_server(&urls, &user, &password);
+                // Where UDP does not pass, others are reached over the server's own socket; only
+                // those who may not be seen need the rest.
+                if !self.relay_only && server.urls.iter().any(|url| is_udp(url)) {
+                    server.urls.retain(|url| is_udp(url));
+                }
+                self.turn = Some(server).filter(|server| !server.urls.is_empty());
+                if seconds > 0 {
+                    let lasts = Millis::from(seconds) * 1000;
+                    let again = cx.random.jitter(lasts * 3 / 4, 10);
+                    self.timers.arm(Timer::Turn, cx.now.monotonic + again);
+                }
+                self.mail.push_back(Mail::IceServers);
+                self.ready();
             }
             ServerMessage::Listening {} => self.mail.push_back(Mail::Listening),
             ServerMessage::GoAway { delay_ms, .. } => {
@@ -411,9 +456,39 @@ impl Mailbox {
                 cx.effect(Effect::CloseSocket { socket });
                 self.lost(cx);
             }
-            message => self.mail.push_back(Mail::Message(message)),
+            message => {
+                if let ServerMessage::Error { retry_after_ms, .. } = message
+                    && self.offers_turn
+                    && self.turn.is_none()
+                {
+                    // It may have been for Turn.
+                    let pause = Millis::from(retry_after_ms).max(limits::RECONNECT_MIN_MS);
+                    self.timers.arm(Timer::Turn, cx.now.monotonic + pause);
+                }
+                self.mail.push_back(Mail::Message(message));
+            }
         }
     }
+
+    fn ready(&mut self) {
+        if core::mem::take(&mut self.waits_for_turn) {
+            self.timers.disarm(&Timer::Welcome);
+            self.mail.push_back(Mail::Ready);
+        }
+    }
+}
+
+fn ice_server(urls: &[Url], username: &Url, credential: &Url) -> IceServer {
+    IceServer {
+        urls: urls.iter().map(|url| url.to_string()).collect(),
+        username: username.to_string(),
+        credential: credential.to_string(),
+    }
+}
+
+/// Whether a TURN server is asked over UDP.
+fn is_udp(url: &str) -> bool {
+    !url.starts_with("turns:") && !url.ends_with("transport=tcp")
 }
 
 #[cfg(test)]

@@ -87,16 +87,10 @@ impl Graph {
         };
         match Trickle::from_bytes(&plain) {
             Ok(Trickle::Candidate { candidate }) => {
-                let waits = link.remote_fingerprint.is_none();
-                if !waits {
-                    let candidate = candidate.as_str().to_owned();
-                    cx.effect(Effect::AddCandidate {
-                        link: id,
-                        candidate,
-                    });
-                } else if link.candidates_in.len() < CANDIDATES {
+                if link.candidates_in.len() < CANDIDATES {
                     link.candidates_in.push(candidate);
                 }
+                link.pass_candidates(cx);
             }
             Ok(Trickle::Answer { description }) if matches!(link.stage, Stage::Offered) => {
                 link.stage = Stage::Opening;

@@ -19,6 +19,8 @@ pub(super) struct Allocation {
     /// The request that made it, which may come twice.
     pub(super) transaction: [u8; 12],
     pub(super) until: Millis,
+    /// When something last went through it, roughly; at first, when it was made.
+    pub(super) heard: Millis,
     pub(super) bucket: Bucket,
     permissions: Vec<(Ipv4Addr, Millis)>,
     channels: Vec<Channel>,
@@ -53,6 +55,7 @@ impl Allocation {
             user,
             transaction,
             until: now.saturating_add(ALLOCATION_MS),
+            heard: now,
             bucket,
             permissions: Vec::new(),
             channels: Vec::new(),

@@ -204,13 +204,15 @@ impl Turn {
         {
             return Err(QUOTA);
         }
-        if self.allocations.len() >= self.limits.allocations {
+        let is_full = self.allocations.len() >= self.limits.allocations;
+        if is_full && !self.make_room(now.monotonic) {
             return Err(FULL);
         }
         let relayed = self.new_address().ok_or(FULL)?;
         let bucket = Bucket::new(now.monotonic, self.limits.bytes);
         let own = Allocation::new(now.monotonic, relayed, user.id, message.transaction, bucket);
         self.due.insert((own.until, from));
+        self.quiet.insert((own.heard, from));
         self.relayed.insert(*relayed.ip(), from);
         *self.per_user.entry(user.id).or_default() += 1;
         *self.per_network.entry(network).or_default() += 1;

@@ -34,7 +34,11 @@ fn allocations_are_bounded_by_user_by_network_and_in_all() {
         (place.turn.per_user.len(), place.turn.per_network.len()),
         (1, 1)
     );
-    assert_eq!((place.turn.relayed.len(), place.turn.due.len()), (1, 1));
+    let turn = &place.turn;
+    assert_eq!(
+        (turn.relayed.len(), turn.due.len(), turn.quiet.len()),
+        (1, 1, 1)
+    );
 }
 
 #[test]
@@ -135,4 +139,29 @@ fn an_answer_to_a_stranger_is_not_much_longer_than_its_question() {
             asked.len()
         );
     }
+}
+
+/// Browsers allocate for every link, and most links then go another way.
+#[test]
+fn what_nothing_goes_through_makes_room_for_others() {
+    let mut place = Place::new(Limits {
+        allocations: 3,
+        ..Limits::default()
+    });
+    let (a, at_a) = place.allocated("192.0.2.1:1", 1);
+    let (b, at_b) = place.allocated("192.0.2.2:1", 2);
+    let (spare, _) = place.allocated("192.0.2.3:1", 3);
+    a.ask(&mut place, method::CREATE_PERMISSION, &[Part::Peer(at_b)]);
+    b.ask(&mut place, method::CREATE_PERMISSION, &[Part::Peer(at_a)]);
+    for _ in 0..11 {
+        assert_eq!(ask(&mut place, "192.0.2.4:1", 4), 508);
+        place.pass(5_000);
+        assert!(a.send(&mut place, at_b, b"still here").is_some());
+    }
+    place.pass(5_000);
+    assert_eq!(ask(&mut place, "192.0.2.4:1", 4), 0);
+    assert_eq!(spare.ask(&mut place, method::REFRESH, &[]).code(), 437);
+    assert_eq!(ask(&mut place, "192.0.2.5:1", 5), 508);
+    assert!(a.send(&mut place, at_b, b"still here").is_some());
+    assert!(b.send(&mut place, at_a, b"here too").is_some());
 }

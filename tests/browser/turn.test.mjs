@@ -1,0 +1,93 @@
+// Pages that let nobody see their addresses: everything goes over the server's own TURN.
+
+import assert from 'node:assert/strict';
+import { networkInterfaces } from 'node:os';
+import { after, before, describe, test } from 'node:test';
+import { ownNetwork } from './network.mjs';
+import { linked, Stage } from './stage.mjs';
+
+await ownNetwork(import.meta.url);
+
+const RELAY = { iceTransportPolicy: 'relay' };
+/** Who makes the group, who joins, and what each allows. */
+const PAIRS = [
+  ['chromium', RELAY, 'chromium', RELAY],
+  ['chromium', RELAY, 'firefox', RELAY],
+  ['firefox', RELAY, 'chromium', RELAY],
+  ['chromium', {}, 'chromium', RELAY],
+];
+const MESSAGES = Array.from({ length: 100 }, (_, index) => `message ${index}`);
+const ROUNDS = 50;
+const GROUP = 'g';
+
+/** Browsers begin at no loopback address, and reach none from where they begin. */
+const address = Object.values(networkInterfaces())
+  .flat()
+  .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
+
+const named = (kind, { iceTransportPolicy }) =>
+  iceTransportPolicy === 'relay' ? `${kind} over TURN only` : `${kind} by any way`;
+
+describe('two browsers over TURN', { timeout: 300_000 }, () => {
+  let stage;
+  before(async () => {
+    assert.ok(address, 'this machine has no address but loopback');
+    stage = await Stage.set({ server: ['--turn', `${address}:0`, '--turn-host', address] });
+  });
+  after(() => stage?.clear());
+
+  for (const [one, asOne, other, asOther] of PAIRS) {
+    test(`${named(one, asOne)}, ${named(other, asOther)}`, { timeout: 90_000 }, async (t) => {
+      const a = await stage.page(one, `${one} 1`);
+      const b = await stage.page(other, `${other} 2`);
+      const rendezvous = stage.origin;
+      const first = await a.call('create', GROUP, { friendlyName: 'Two', rendezvous, ...asOne });
+      await a.call('connect', GROUP);
+      const invitation = await a.call('invite', GROUP, { maxUses: 1 });
+      const second = await b.call('join', GROUP, invitation, asOther);
+      const begun = Date.now();
+      await b.call('connect', GROUP);
+      const connected = Date.now() - begun;
+      await Promise.all([linked(a, GROUP, second.peerId), linked(b, GROUP, first.peerId)]);
+      for (const page of [a, b]) {
+        const [{ path }] = await page.call('connections', GROUP, 'neighbor');
+        assert.equal(path, 'turn');
+      }
+
+      const mine = await a.call('openDirect', GROUP, second.peerId, { label: 'talk' });
+      const heard = await b.call('hear', GROUP, 'direct-connection', {
+        status: 'connected',
+        peerId: first.peerId,
+      });
+      const theirs = heard.detail.connectionId;
+      await Promise.all([
+        a.call('sendAll', GROUP, mine, 'from-a', MESSAGES),
+        b.call('sendAll', GROUP, theirs, 'from-b', MESSAGES),
+      ]);
+      assert.deepEqual(await b.call('texts', GROUP, 'from-a', 100), MESSAGES);
+      assert.deepEqual(await a.call('texts', GROUP, 'from-b', 100), MESSAGES);
+
+      const rounds = await a.call('rounds', GROUP, mine, ROUNDS);
+      const [middle, worst] = [rounds[ROUNDS / 2], rounds[ROUNDS - 1]].map((ms) => ms.toFixed(1));
+      t.diagnostic(
+        `join to connected: ${connected} ms; round trip: median ${middle} ms, longest ${worst} ms`,
+      );
+      await Promise.all([a.isQuiet(), b.isQuiet()]);
+      await Promise.all([a.close(), b.close()]);
+    });
+  }
+});
+
+test('a server without TURN is named as the reason', { timeout: 60_000 }, async () => {
+  const stage = await Stage.set({ server: ['--turn', 'off'] });
+  try {
+    const page = await stage.page('chromium');
+    const rendezvous = stage.origin;
+    await page.call('create', GROUP, { friendlyName: 'One', rendezvous, ...RELAY });
+    const refused = { code: 'service-not-available', message: /needs a TURN server/ };
+    await assert.rejects(page.call('connect', GROUP), refused);
+    await page.isQuiet();
+  } finally {
+    await stage.clear();
+  }
+});
