@@ -95,6 +95,7 @@ pub fn verify_all(crypto: Crypto, items: &[Signed<'_>], random: &mut Random) -> 
 #[must_use]
 pub fn signed_bytes(purpose: &str, scope: &[u8; 32], body: &[u8]) -> Vec<u8> {
     let mut out = label(purpose);
+    out.reserve(scope.len() + body.len());
     out.extend_from_slice(scope);
     out.extend_from_slice(body);
     out

@@ -116,6 +116,15 @@ impl Model {
         }
     }
 
+    /// Whether something ends with that.
+    #[must_use]
+    pub fn is_end(input: &Input) -> bool {
+        matches!(
+            input,
+            Input::SocketClosed { .. } | Input::LinkFailed { .. } | Input::LinkClosed { .. }
+        )
+    }
+
     /// The engine has heard something: what has ended is not used from now on.
     pub fn ends(&mut self, input: &Input) {
         match input {

@@ -23,6 +23,9 @@ const MONOTONIC_START: Millis = 5_000;
 /// Deadlines in a row at one instant before it is called a loop.
 const WAKES_PER_INSTANT: u32 = 16;
 
+/// Drains without an event until what the engine shows is looked at again.
+const SILENT_DRAINS: u32 = 8;
+
 /// A write that is not on disk yet.
 pub struct Write {
     /// Its name with the engine.
@@ -98,6 +101,7 @@ pub struct Machine {
     pub history: History,
     /// How often its engine is being drained within a drain.
     pub depth: u32,
+    silent_drains: u32,
     wake: Option<(Millis, u64)>,
     wake_count: u64,
     wakes_now: (Millis, u32),
@@ -131,6 +135,7 @@ impl Machine {
             max_bytes: limits::ENGINE_BYTES,
             history: History::default(),
             depth: 0,
+            silent_drains: 0,
             wake: None,
             wake_count: 0,
             wakes_now: (0, 0),
@@ -250,15 +255,18 @@ impl World {
         if let Some(engine) = &mut of.engine {
             // Timers that are due run first, and do not know yet of what this input ends.
             let due = engine.next_timeout().is_some_and(|at| at <= now.monotonic);
-            engine.handle(now, input.clone());
             let knew_before = !due && !of.clock_was_set;
             of.clock_was_set &= !due;
-            if knew_before {
-                of.model.ends(&input);
+            let end = Model::is_end(&input).then(|| input.clone());
+            engine.handle(now, input);
+            if knew_before && let Some(end) = &end {
+                of.model.ends(end);
+            }
+            self.drain(machine);
+            if let Some(end) = &end {
+                self.machines[machine].model.ends(end);
             }
         }
-        self.drain(machine);
-        self.machines[machine].model.ends(&input);
     }
 
     /// Takes everything the engine wants, says, and waits for.
@@ -269,7 +277,13 @@ impl World {
             self.check_bounds(machine);
             self.look(machine);
         }
-        self.check_state(machine);
+        // Without a word of the engine's what it shows changes seldom: it must not, and every time
+        // it did would be seen the next time.
+        let of = &mut self.machines[machine];
+        of.silent_drains = (of.silent_drains + 1) % SILENT_DRAINS;
+        if of.silent_drains == 0 {
+            self.check_state(machine);
+        }
         self.arm(machine);
     }
 
@@ -295,6 +309,8 @@ impl World {
                     answer = Some(result);
                 }
                 Some(event) => {
+                    // What it shows is looked at when it has said all.
+                    self.machines[machine].silent_drains = SILENT_DRAINS - 1;
                     self.trace
                         .machine(self.now, machine, || format!("** {event:?}"));
                     self.event(machine, event);

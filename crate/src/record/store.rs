@@ -320,7 +320,7 @@ impl Store {
         gone: &mut Vec<Gone>,
     ) -> Inserted {
         let kept = Kept::of(&record);
-        self.restore(record, hash, kept, now, gone)
+        self.take(record, hash, kept, kept.bytes, now, gone)
     }
 
     /// Takes a record as it was held before the page was reloaded.
@@ -333,6 +333,18 @@ impl Store {
         gone: &mut Vec<Gone>,
     ) -> Inserted {
         let size = weight(&record);
+        self.take(record, hash, kept, size, now, gone)
+    }
+
+    fn take(
+        &mut self,
+        record: Record,
+        hash: RecordHash,
+        kept: Kept,
+        size: u64,
+        now: Millis,
+        gone: &mut Vec<Gone>,
+    ) -> Inserted {
         if size.max(kept.bytes) > self.quotas.author_bytes {
             return Inserted::Full;
         }

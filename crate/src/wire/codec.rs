@@ -90,7 +90,8 @@ pub trait Wire: Sized {
 
     /// The encoding alone.
     fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::new();
+        // Enough for most, so that it need not grow byte by byte.
+        let mut out = Vec::with_capacity(256);
         self.encode(&mut out);
         out
     }
