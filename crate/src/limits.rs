@@ -218,6 +218,8 @@ pub const PEER_TIME_CLAMP_MS: i64 = 10 * 60_000;
 
 /// Neighbors at most.
 pub const NEIGHBORS: usize = 9;
+/// Newcomers that a node with as many neighbors lets in at once: they stay until they have what it has.
+pub const NEWCOMERS: usize = 6;
 /// Up to this many nodes, everyone is everyone's neighbor.
 pub const FULL_MESH_NODES: usize = 8;
 /// Direct connections that need a link of their own, at most.

@@ -82,7 +82,7 @@ impl Options {
             kinds.push(Fault::DiskFull);
         }
         let few = usize::try_from(dice.between(2, 8)).unwrap_or(2);
-        let many = usize::try_from(later.between(9, 10)).unwrap_or(9);
+        let many = usize::try_from(later.between(9, 12)).unwrap_or(9);
         let nodes = if later.per_mille(150) { many } else { few };
         let hostile = later.per_mille(400).then(|| {
             let machine = 1 + later.index(nodes - 1);

@@ -128,7 +128,7 @@ impl Graph {
         let clock = security.clock(cx.now);
         session.verify(cx.crypto, self.scope, &clock)?;
         security.judge(cx, session, &hello.proof, purpose)?;
-        self.make_room(cx, node, purpose)?;
+        self.make_room(cx, node, session.body.peer, purpose)?;
         if purpose == Purpose::Join {
             let grant = security.grant(cx, session, &hello.proof)?;
             self.news.push_back(News::Changed);
@@ -145,6 +145,7 @@ impl Graph {
         &mut self,
         cx: &mut Context<'_>,
         node: NodeId,
+        peer: PeerId,
         purpose: Purpose,
     ) -> Result<(), Error> {
         let linked = self.links.values().any(|link| link.remote.node == node);
@@ -166,7 +167,14 @@ impl Graph {
             let (neighbors, _) = self.room();
             let full = match purpose {
                 Purpose::Direct => self.links.len() >= limits::PEER_CONNECTIONS,
-                _ => neighbors >= limits::NEIGHBORS,
+                Purpose::Neighbor => neighbors >= limits::NEIGHBORS,
+                // Perhaps nobody else can let it in: there is a place for a while, one for each.
+                Purpose::Join => {
+                    let links = &mut self.links.values();
+                    let full = neighbors >= limits::NEIGHBORS;
+                    neighbors >= limits::NEIGHBORS + limits::NEWCOMERS
+                        || (full && links.any(|link| link.remote.peer() == Some(peer)))
+                }
             };
             if full {
                 return Err(Error::new(Code::ConnectionRefused).detail("the node is full"));

@@ -103,7 +103,10 @@ impl Graph {
                 self.acknowledge(cx, id);
                 self.record_piece(cx, security, id, rest, &piece);
             }
-            Frame::ItemsTaken { frames } => link.lane.taken(frames),
+            Frame::ItemsTaken { frames } => {
+                link.lane.taken(frames);
+                self.pass_on(cx, id);
+            }
         }
     }
 
@@ -125,7 +128,11 @@ impl Graph {
                 self.overlay.forget(link.remote.node);
                 "the other side left"
             }
-            ByeReason::Unneeded => "the other side does not need the link",
+            ByeReason::Unneeded => {
+                self.overlay
+                    .dial_failed(cx, link.remote.node, Code::ConnectionRefused);
+                "the other side has as many neighbors as it may have"
+            }
             ByeReason::Replaced => "a newer link replaced it",
             ByeReason::Fault => "the other side found a fault",
         };
@@ -175,6 +182,12 @@ impl Graph {
             return;
         }
         let now = cx.now.monotonic;
+        if self.pass_on(cx, id) {
+            return;
+        }
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
         let silent = now.saturating_sub(link.heard);
         let asked = link.probe.map(|(_, sent)| now.saturating_sub(sent));
         // Only unanswered probes count: a machine that slept was silent without being asked.

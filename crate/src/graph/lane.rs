@@ -119,6 +119,15 @@ impl Lane {
         self.control.len() - self.control_items.len() + self.bulk_marks
     }
 
+    /// Whether everything has been sent, and taken.
+    pub fn is_idle(&self) -> bool {
+        self.control.is_empty()
+            && self.fresh_ids.is_empty()
+            && self.bulk.is_empty()
+            && self.cut.is_none()
+            && self.in_flight.is_empty()
+    }
+
     /// Sends records when nothing new is to be sent.
     pub fn bulk(&mut self, ids: impl IntoIterator<Item = RecordId>) {
         for id in ids {

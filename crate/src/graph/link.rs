@@ -253,6 +253,13 @@ impl Link {
         self.is_open() && self.purpose != Purpose::Direct
     }
 
+    /// Whether each end has told all it knew when the link opened.
+    #[must_use]
+    pub fn has_synchronized(&self) -> bool {
+        let syncing = self.syncing.as_ref();
+        syncing.is_some_and(|syncing| syncing.is_complete())
+    }
+
     /// How far it came, for evidence.
     #[must_use]
     pub fn reached(&self) -> Reached {

@@ -6,12 +6,12 @@ use super::security::Security;
 use super::session::Session;
 use super::{Graph, Timer};
 use crate::engine::context::Context;
-use crate::error::Code;
+use crate::error::{Code, Error, Stage as Reached};
 use crate::gauge::{Held, See};
 use crate::limits;
-use crate::names::{NodeAddress, NodeId, PeerId, Tag};
+use crate::names::{LinkId, NodeAddress, NodeId, PeerId, Tag};
 use crate::time::Millis;
-use crate::wire::link::Purpose;
+use crate::wire::link::{ByeReason, Purpose};
 use crate::wire::seconds::Seconds;
 
 /// Whether asking the same node again soon is no use.
@@ -272,6 +272,28 @@ impl Graph {
             NEIGHBORS_WANTED
         };
         (neighbors, room)
+    }
+
+    /// Sends a newcomer that was let in beyond the limit on to others, once both ends have told all
+    /// they knew. Returns whether the link has ended.
+    pub(super) fn pass_on(&mut self, cx: &mut Context<'_>, id: LinkId) -> bool {
+        let (neighbors, _) = self.room();
+        let Some(link) = self.links.get(&id) else {
+            return false;
+        };
+        let served = link.purpose == Purpose::Join
+            && !link.initiator
+            && link.is_open()
+            && link.has_synchronized()
+            && link.lane.is_idle();
+        if neighbors <= limits::NEIGHBORS || !served {
+            return false;
+        }
+        let error = Error::new(Code::ConnectionFailed)
+            .detail("the newcomer was sent on to others: this node has its neighbors")
+            .at(Reached::Channel);
+        self.close_link(cx, id, ByeReason::Unneeded, &error);
+        true
     }
 
     /// Nodes to dial and when, if more neighbors are wanted.

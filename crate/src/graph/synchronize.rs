@@ -48,6 +48,12 @@ impl Syncing {
             reconciler.gauges(see);
         }
     }
+
+    /// Whether everything of the other end has come once.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.control_came && self.data_came
+    }
 }
 
 /// The control items, by their hashes.
@@ -252,7 +258,7 @@ impl Graph {
         }
         syncing.control = Some(control);
         syncing.data = Some(data);
-        let complete = syncing.control_came && syncing.data_came;
+        let complete = syncing.is_complete();
         link.syncing = Some(syncing);
         if complete {
             self.complete(cx, None);
@@ -380,9 +386,10 @@ impl Graph {
             Scope::Control => syncing.control_came = true,
             Scope::Data => syncing.data_came = true,
         }
-        if syncing.control_came && syncing.data_came {
+        if syncing.is_complete() {
             self.complete(cx, None);
             self.news.push_back(News::Synchronized);
+            self.pass_on(cx, id);
         }
     }
 
