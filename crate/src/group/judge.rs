@@ -11,7 +11,7 @@ use super::credential::{Body, Credential, Role};
 use crate::crypto::Crypto;
 use crate::error::{Code, Error};
 use crate::graph::security::Rights;
-use crate::limits::{CHAIN_LINKS, VERIFIED_CREDENTIALS};
+use crate::limits::{CHAIN_LINKS, PROOF_CREDENTIALS, VERIFIED_CREDENTIALS};
 use crate::names::{GroupId, PeerId};
 use crate::wire::seconds::{Clock, Seconds};
 
@@ -82,6 +82,9 @@ pub struct Judge<'a> {
     /// More than one where somebody came in with several invitations: knowing of another one must
     /// not make it less of a member.
     members: Map<PeerId, Vec<Member>>,
+    /// The admissions by which uses are counted, and what they rest on, by the membership they admit:
+    /// whoever counts must know them, though the membership may rest on later ones.
+    counted: Map<[u8; 32], Set<usize>>,
     /// Who came after an invitation's last use, with that invitation, and how many it lets in.
     outnumbered: Map<(PeerId, [u8; 32]), u32>,
 }
@@ -107,6 +110,7 @@ impl<'a> Judge<'a> {
             admissions: Map::new(),
             good: Map::new(),
             members: Map::new(),
+            counted: Map::new(),
             outnumbered: Map::new(),
         };
         // The same one may be stored and shown: twice in a proof, it would be four times in the next.
@@ -146,6 +150,7 @@ impl<'a> Judge<'a> {
     /// another round is needed without them.
     fn resolve(&mut self, verified: &mut Verified) -> bool {
         self.members.clear();
+        self.counted.clear();
         let mut open = self.memberships.clone();
         loop {
             let before = open.len();
@@ -177,11 +182,13 @@ impl<'a> Judge<'a> {
             let earliest = all
                 .into_iter()
                 .filter_map(|at| self.admission(at, &came_with, verified).ok())
-                .map(|(time, hash, _)| (time, hash, peer))
                 .min();
             let uses = uses.or_default(came_with.invitation);
             uses.max = came_with.max_uses;
-            uses.admitted.extend(earliest);
+            if let Some((time, hash, support)) = earliest {
+                uses.admitted.insert((time, hash, peer));
+                self.counted.insert(came_with.membership, support);
+            }
         }
         let before = self.outnumbered.len();
         for (invitation, uses) in uses {
@@ -285,29 +292,40 @@ impl<'a> Judge<'a> {
             .collect()
     }
 
-    /// The credentials that a membership rests on.
+    /// The credentials that a membership rests on, and those by which its use of an invitation is
+    /// counted where they fit into a proof.
     #[must_use]
     pub fn support(&self, member: &Member) -> Vec<Credential> {
-        member
-            .support
-            .iter()
-            .filter_map(|at| self.credentials.get(*at))
-            .map(|credential| (*credential).clone())
-            .collect()
+        let came_with = member.came_with.as_ref();
+        let counted = came_with.and_then(|came_with| self.counted.get(&came_with.membership));
+        let mut all = member.support.clone();
+        all.extend(
+            counted
+                .into_iter()
+                .flat_map(|counted| counted.iter().copied()),
+        );
+        if all.len() > PROOF_CREDENTIALS {
+            all = member.support.clone();
+        }
+        self.listed(&all)
     }
 
-    /// The credentials that anybody's membership rests on.
+    /// The credentials that anybody's membership rests on, and those by which uses are counted.
     #[must_use]
     pub fn all_support(&self) -> Vec<Credential> {
-        let all: Set<usize> = self
-            .members
-            .values()
-            .flatten()
-            .flat_map(|member| member.support.iter().copied())
+        let members = self.members.values().flatten();
+        let supports = members.map(|member| &member.support);
+        let all: Set<usize> = supports
+            .chain(self.counted.values())
+            .flat_map(|places| places.iter().copied())
             .collect();
-        all.iter()
-            .filter_map(|at| self.credentials.get(*at))
-            .map(|c| (*c).clone())
+        self.listed(&all)
+    }
+
+    fn listed(&self, places: &Set<usize>) -> Vec<Credential> {
+        let credentials = places.iter().filter_map(|at| self.credentials.get(*at));
+        credentials
+            .map(|credential| (*credential).clone())
             .collect()
     }
 
