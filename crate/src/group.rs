@@ -328,6 +328,8 @@ impl Group {
                     .to_bytes(),
                 );
                 self.known.insert(id, credential);
+                // What waits may rest on it.
+                self.unsifted = true;
                 self.changed();
             }
         }
@@ -360,8 +362,9 @@ impl Group {
     fn may_hold(&mut self, credential: &Credential) -> bool {
         let issuer = *credential.issuer();
         let invited = |other: &Credential| matches!(other.body, Body::Delegation { key, .. } if key == issuer);
+        let held = self.state.proof.iter().chain(self.known.values());
         issuer == self.state.group.0
-            || self.known.values().chain(&self.pending).any(invited)
+            || held.chain(&self.pending).any(invited)
             || self.ever().rights.contains_key(&PeerId(issuer))
     }
 
