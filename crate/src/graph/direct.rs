@@ -195,6 +195,35 @@ impl Graph {
         }
     }
 
+    /// A node does not want a link that the app is opening connections over: they get one of their own.
+    pub(super) fn open_elsewhere(
+        &mut self,
+        cx: &mut Context<'_>,
+        security: &mut dyn Security,
+        id: LinkId,
+    ) {
+        let Some(link) = self.links.get(&id) else {
+            return;
+        };
+        let (address, session) = (link.remote.address.clone(), link.remote.session.clone());
+        let opening: Vec<ConnectionId> = self
+            .directs
+            .iter()
+            .filter(|(_, direct)| direct.link == Some(id) && !direct.incoming && !direct.is_open())
+            .map(|(connection, _)| *connection)
+            .collect();
+        if opening.is_empty() {
+            return;
+        }
+        let link = self.dial(cx, security, address, session, Purpose::Direct, None);
+        for connection in opening {
+            if let Some(direct) = self.directs.get_mut(&connection) {
+                direct.link = Some(link);
+                direct.progress = Progress::Waiting;
+            }
+        }
+    }
+
     fn ask_direct(&mut self, cx: &mut Context<'_>, connection: ConnectionId) {
         let Some(direct) = self.directs.get_mut(&connection) else {
             return;

@@ -75,7 +75,7 @@ impl Graph {
                     link.peer_time_offset = Some(there.saturating_sub(here));
                 }
             }
-            Frame::Bye { reason } => self.bye(cx, id, reason),
+            Frame::Bye { reason } => self.bye(cx, security, id, reason),
             Frame::Control { items } => {
                 self.acknowledge(cx, id);
                 self.control(cx, security, id, &items);
@@ -118,7 +118,16 @@ impl Graph {
         self.close_link(cx, id, ByeReason::Fault, &error);
     }
 
-    fn bye(&mut self, cx: &mut Context<'_>, id: LinkId, reason: ByeReason) {
+    fn bye(
+        &mut self,
+        cx: &mut Context<'_>,
+        security: &mut dyn Security,
+        id: LinkId,
+        reason: ByeReason,
+    ) {
+        if reason == ByeReason::Unneeded {
+            self.open_elsewhere(cx, security, id);
+        }
         let Some(mut link) = self.remove(id) else {
             return;
         };
@@ -129,9 +138,11 @@ impl Graph {
                 "the other side left"
             }
             ByeReason::Unneeded => {
-                self.overlay
-                    .dial_failed(cx, link.remote.node, Code::ConnectionRefused);
-                "the other side has as many neighbors as it may have"
+                if link.purpose != Purpose::Direct {
+                    self.overlay
+                        .dial_failed(cx, link.remote.node, Code::ConnectionRefused);
+                }
+                "the other side does not need the link"
             }
             ByeReason::Replaced => "a newer link replaced it",
             ByeReason::Fault => "the other side found a fault",

@@ -321,7 +321,11 @@ impl Graph {
             for address in alternatives {
                 self.learn(cx, address, None);
             }
-            return self.turned_away(cx, security, id, error);
+            let link = self.links.get(&id);
+            if link.is_some_and(|link| link.purpose == Purpose::Neighbor) {
+                self.open_elsewhere(cx, security, id);
+            }
+            return self.fail(cx, id, error);
         }
         let next = caller.filter(|c| c.peer.is_none() && full);
         let other = alternatives.into_iter().find(|address| {
@@ -345,34 +349,6 @@ impl Graph {
         caller.failed(cx, node, peer, Some(next.connection), &error);
         self.fail(cx, id, error);
         self.dial(cx, security, address, None, Purpose::Neighbor, Some(next));
-    }
-}
-
-impl Graph {
-    /// A node has as many neighbors as it may have. What the app opens to it gets a link of its own.
-    fn turned_away(
-        &mut self,
-        cx: &mut Context<'_>,
-        security: &mut dyn Security,
-        id: LinkId,
-        error: Error,
-    ) {
-        let directs = self.directs.values();
-        let waits = directs.filter(|direct| direct.link == Some(id)).count() > 0;
-        let link = self.links.get(&id);
-        let again = link
-            .filter(|link| waits && link.purpose == Purpose::Neighbor)
-            .map(|link| (link.remote.address.clone(), link.remote.session.clone()));
-        let Some((address, session)) = again else {
-            return self.fail(cx, id, error);
-        };
-        let link = self.dial(cx, security, address, session, Purpose::Direct, None);
-        for direct in self.directs.values_mut() {
-            if direct.link == Some(id) {
-                direct.link = Some(link);
-            }
-        }
-        self.fail(cx, id, error);
     }
 }
 

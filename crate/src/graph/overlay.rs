@@ -283,6 +283,7 @@ impl Graph {
         };
         let served = link.purpose == Purpose::Join
             && !link.initiator
+            && self.directs.values().all(|direct| direct.link != Some(id))
             && link.is_open()
             && link.has_synchronized()
             && link.lane.is_idle();
