@@ -82,4 +82,29 @@ pub(crate) const KEPT: &[(u64, bool, &str)] = &[
         false,
         "a group's state was not stored again after a full disk, so records of unknown people fell",
     ),
+    (
+        92,
+        false,
+        "the creator had nine neighbors, and nobody else could let a newcomer in",
+    ),
+    (
+        291,
+        false,
+        "a direct connection went to a node with nine neighbors, which refused the link",
+    ),
+    (
+        268,
+        false,
+        "a membership whose invitation stood in one's own proof waited for ever, and its records with it",
+    ),
+    (
+        814,
+        false,
+        "a direct connection was opened over a link that the other side had just dropped as unneeded",
+    ),
+    (
+        5246,
+        false,
+        "what a clock changed that was far ahead was never said again when it was right",
+    ),
 ];

@@ -296,6 +296,29 @@ impl Graph {
         }
     }
 
+    /// Our clock was far ahead when we changed these: nobody else takes them before their time, so
+    /// we say the same again, now. What we made then has to wait: its begin stays what it is.
+    pub(super) fn restamp_records(&mut self, cx: &mut Context<'_>, security: &mut dyn Security) {
+        let latest = self.records.clock.at(cx.now) + limits::RECORD_AHEAD_MS;
+        let store = &self.records.store;
+        let ahead = store.by_author_after(self.own.peer(), Stamp::at(latest));
+        let ahead = ahead.into_iter().map(|entry| &entry.record().body);
+        let ahead: Vec<Body> = ahead
+            .filter(|body| body.created.ms() <= latest)
+            .cloned()
+            .collect();
+        for body in ahead {
+            let writes = self.records.writes.iter().chain(&self.records.writing);
+            let again = writes.filter(|write| write.record.body.id == body.id);
+            let expires = body.expires;
+            if again.count() == 0
+                && let Ok(body) = self.changed(cx, body, expires)
+            {
+                let _ = self.write(cx, security, None, Answer::Done, body);
+            }
+        }
+    }
+
     /// What an app may change: ours, or another's if we may.
     fn changeable(&self, security: &mut dyn Security, id: RecordId) -> Result<Body, Error> {
         let found = self.records.newest(id).map(|record| record.body.clone());

@@ -449,6 +449,9 @@ impl Graph {
             votes.extend(self.server_time);
         }
         self.records.clock.move_towards(cx.now, &votes);
+        if !self.records.clock.is_astray() {
+            self.restamp_records(cx, security);
+        }
         self.plan_comparison(cx);
     }
 

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::engine::command::Search;
 use crate::names::{PeerId, RecordHash, RecordId};
+use crate::record::model::Stamp;
 use crate::record::search::{Field, matches, narrow};
 use crate::time::Millis;
 
@@ -128,6 +129,20 @@ impl Store {
         };
         self.under(within(BY_AUTHOR, number, 0))
             .map(|entry| entry.record.body.id)
+            .collect()
+    }
+
+    /// What somebody changed, or made, last, at a later moment than that.
+    #[must_use]
+    pub fn by_author_after(&self, author: PeerId, moment: Stamp) -> Vec<&Entry> {
+        let Some(number) = self.peers.get(&author) else {
+            return Vec::new();
+        };
+        let first = within(BY_AUTHOR, number, 0);
+        let from = [first, moment.0.saturating_add(1), 0];
+        self.index
+            .range(from, [first, u64::MAX, u64::MAX])
+            .filter_map(|(_, slot)| self.entry(slot))
             .collect()
     }
 
