@@ -200,10 +200,7 @@ impl World {
     fn ask_work(&mut self, machine: usize, command: Command, call: Call, must_fail: Option<Code>) {
         let id = call.id();
         let mut calls = self.machines[machine].app.calls.values();
-        // A record that refreshes itself may do so at any moment: its next version is being stored.
-        let shown = id.and_then(|id| self.machines[machine].app.view.shown.get(&id));
-        let refreshes = shown.is_some_and(|info| info.auto_refresh);
-        let races = refreshes || (id.is_some() && calls.any(|other| other.call.id() == id));
+        let races = id.is_some() && calls.any(|other| other.call.id() == id);
         let asked = Asked {
             call,
             at: self.now,
