@@ -181,7 +181,7 @@ impl Discovery {
                 self.take_sample(cx, group, graph, mailbox, topic, &sample);
                 let crowded = 1u64 << size_bucket.min(63);
                 if self.places.get(&topic).is_some_and(|place| place.door) {
-                    self.keep_door(cx, graph, topic, crowded);
+                    self.keep_door(cx, group, graph, topic, crowded);
                 }
             }
             ServerMessage::Peers { topic, sample } => {
@@ -208,8 +208,16 @@ impl Discovery {
         }
     }
 
-    /// In a large group only some stay at the door, others each hour.
-    fn keep_door(&mut self, cx: &Context<'_>, graph: &Graph, topic: Topic, crowded: u64) {
+    /// In a large group only some stay at the door, others each hour; first those who may admit
+    /// whoever comes.
+    fn keep_door(
+        &mut self,
+        cx: &Context<'_>,
+        group: &mut Group,
+        graph: &Graph,
+        topic: Topic,
+        crowded: u64,
+    ) {
         let hour = cx.now.wall / HOUR_MS;
         let hash = cx
             .crypto
@@ -218,6 +226,7 @@ impl Discovery {
         let full_mesh = limits::FULL_MESH_NODES as u64;
         if crowded > full_mesh
             && draw.checked_rem(crowded).unwrap_or(0) >= DOORKEEPERS
+            && !group.keeps_door()
             && let Some(place) = self.places.get_mut(&topic)
         {
             // Not refreshed, it lapses at the server.

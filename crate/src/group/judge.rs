@@ -292,6 +292,17 @@ impl<'a> Judge<'a> {
             .collect()
     }
 
+    /// Who is a member without any invitation that many may hold.
+    #[must_use]
+    pub fn admit_all(&self) -> Vec<PeerId> {
+        let came_by_none = |held: &Vec<Member>| held.iter().any(|m| m.invitations.is_empty());
+        let members = self.members.iter();
+        members
+            .filter(|(_, held)| came_by_none(held))
+            .map(|(peer, _)| *peer)
+            .collect()
+    }
+
     /// The credentials that a membership rests on, and those by which its use of an invitation is
     /// counted where they fit into a proof.
     #[must_use]

@@ -117,6 +117,18 @@ fn a_used_up_invitation_stays_used_up() {
 }
 
 #[test]
+fn who_may_admit_everybody_keeps_the_door_and_who_came_by_a_link_takes_turns() {
+    let mut random = Random::new([9; 32]);
+    let mut member = creator(&mut random);
+    let text = invitation(&mut member, &mut random, NOW, 2);
+    let (mut joiner, session) = joiner(&mut random, &text);
+    let grant = knock(&mut member, &session, &joiner.proof()).unwrap();
+    with(NOW, |cx| joiner.accept(cx, &grant)).unwrap();
+    assert!(member.keeps_door());
+    assert!(!joiner.keeps_door());
+}
+
+#[test]
 fn nobody_makes_an_honest_member_pass_on_forgeries() {
     let mut random = Random::new([3; 32]);
     let mut member = creator(&mut random);

@@ -276,6 +276,37 @@ fn the_earliest_admissions_count_and_the_rest_are_used_up() {
 }
 
 #[test]
+fn the_admission_by_which_a_use_is_counted_is_passed_on_with_what_a_membership_rests_on() {
+    let mut rested_on_a_later_one = 0;
+    for seed in 30..46 {
+        // The helper came by another invitation, and is found to be a member before or after the
+        // first of two who came with this one.
+        let (mut set, helper) = invited(&[21; 32], &[seed; 32]);
+        set.push(admission(&CREATOR, &helper, NOW));
+        let (first, came) = invited(&[20; 32], &[2; 32]);
+        set.extend(first);
+        set.push(admission(&CREATOR, &came, NOW + 10));
+        set.push(admission(&[seed; 32], &came, NOW));
+        let (mut late, other) = invited(&[20; 32], &[3; 32]);
+        late.push(admission(&CREATOR, &other, NOW + 5));
+        let clock = Clock::TIMELESS;
+        let mut verified = Verified::default();
+        let all = set.iter().chain(&late);
+        let mut judge = Judge::new(&REAL, group(), &clock, all, &mut verified);
+        let winner = judge.member(PeerId(key(&[2; 32])), &mut verified).unwrap();
+        let rests_on = winner.came_with.and_then(|came| came.admission);
+        rested_on_a_later_one += usize::from(rests_on.is_some_and(|(at, _)| at.0 > NOW));
+        // Somebody who knows the other one hears only what is passed on.
+        let told = judge.all_support();
+        let all = late.iter().chain(&told);
+        let mut judge = Judge::new(&REAL, group(), &clock, all, &mut verified);
+        assert!(judge.member(PeerId(key(&[2; 32])), &mut verified).is_ok());
+        assert!(judge.member(PeerId(key(&[3; 32])), &mut verified).is_err());
+    }
+    assert!(rested_on_a_later_one > 0, "else this tests nothing");
+}
+
+#[test]
 fn spoilt_copies_of_what_is_known_free_no_use() {
     let mut set = crowd(&[[2; 32]]);
     let (more, _) = invited(&[20; 32], &[4; 32]);
