@@ -53,8 +53,12 @@ fn pair() -> (World, ConnectionId) {
 
 fn delete(world: &mut World, machine: usize) {
     let group = world.machines[machine].app.group.unwrap();
-    let store = world.open_options().store;
-    let deleted = world.ask(machine, Command::DeleteGroup { store, group });
+    let delete = Command::DeleteGroup {
+        store: world.open_options().store,
+        identity: None,
+        group,
+    };
+    let deleted = world.ask(machine, delete);
     assert_eq!(deleted, Ok(Answer::Done));
 }
 

@@ -43,6 +43,12 @@ impl Base {
         out
     }
 
+    /// How many characters that many bytes make.
+    #[must_use]
+    pub fn encoded(&self, bytes: usize) -> usize {
+        (bytes * 8).div_ceil(self.bits as usize)
+    }
+
     /// The bytes of a text; nothing if it has another character, or is not what `encode` writes.
     #[must_use]
     pub fn decode(&self, text: &str) -> Option<Vec<u8>> {
@@ -113,6 +119,7 @@ mod tests {
         fn what_is_written_reads_back_and_nothing_else_does(bytes: Vec<u8>, text in "[A-Za-z0-9_-]{0,12}") {
             for base in [HEX, BASE32, BASE64URL] {
                 prop_assert_eq!(base.decode(&base.encode(&bytes)), Some(bytes.clone()));
+                prop_assert_eq!(base.encode(&bytes).len(), base.encoded(bytes.len()));
                 if let Some(read) = base.decode(&text) {
                     prop_assert_eq!(base.encode(&read), text.clone());
                 }

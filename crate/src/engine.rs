@@ -7,15 +7,18 @@
 pub mod command;
 mod commands;
 pub mod context;
+mod deletion;
 pub mod effect;
 pub mod event;
 mod gauges;
+mod identities;
 pub mod input;
 mod keeping;
 mod node;
 mod online;
 mod opening;
 mod records;
+mod stretching;
 
 use crate::sorted::Map;
 use std::collections::VecDeque;
@@ -24,20 +27,23 @@ use crate::crypto::{Crypto, REAL};
 use crate::error::{Code, Error};
 use crate::limits;
 use crate::names::{
-    ConnectionId, ConnectionKind, HandleId, NodeAddress, NodeIndex, RecordId, RequestId, StorageId,
+    ConnectionId, ConnectionKind, HandleId, NodeAddress, NodeIndex, PeerId, RecordId, RequestId,
+    StorageId, StretchId,
 };
 use crate::random::Random;
 use crate::record::model::Record;
 use crate::record::store::Entry;
 use crate::time::{Millis, Now};
 
-use command::{Command, OpenOptions};
+use command::{Command, OpenOptions, Store};
 use context::{Context, Ids, Requests};
 use effect::Effect;
 use event::{Answer, ConnectionInfo, Event, Status};
+use identities::Desk;
 use input::Input;
 use node::{Kind, Node};
-use opening::{Operation, Slot, What};
+use opening::{Operation, What};
+use stretching::Stretching;
 
 /// What an engine is made with.
 #[derive(Clone, Copy)]
@@ -87,7 +93,10 @@ pub struct Engine {
     core: Core,
     nodes: Map<NodeIndex, Node>,
     handles: Map<HandleId, NodeIndex>,
-    identities: Map<command::Store, Slot>,
+    identities: Map<Store, Desk>,
+    stretchings: Map<StretchId, Stretching>,
+    /// Identities that this engine has deleted, the last ones: whoever still uses one is told so.
+    deleted: VecDeque<(Store, PeerId)>,
     operations: Map<StorageId, Operation>,
     /// Handles up to this one were ended by `Shutdown`.
     shut_down: Option<HandleId>,
@@ -110,6 +119,8 @@ impl Engine {
             nodes: Map::new(),
             handles: Map::new(),
             identities: Map::new(),
+            stretchings: Map::new(),
+            deleted: VecDeque::new(),
             operations: Map::new(),
             shut_down: None,
             last: Now::default(),
@@ -121,33 +132,34 @@ impl Engine {
     pub fn command(&mut self, now: Now, command: Command) -> Result<RequestId, Error> {
         let now = self.advance(now);
         match command {
-            Command::CreateGroup { options, group } => {
-                self.open(now, options, What::CreateGroup(group))
-            }
-            Command::OpenGroup { options, group } => {
-                self.open(now, options, What::OpenGroup(group))
-            }
+            Command::CreateGroup { options, group } => self.open(options, What::CreateGroup(group)),
+            Command::OpenGroup { options, group } => self.open(options, What::OpenGroup(group)),
             Command::JoinGroup {
                 options,
                 invitation,
             } => {
                 crate::group::invitation::Bearer::parse(self.core.config.crypto, &invitation)?;
-                self.open(now, options, What::JoinGroup(invitation))
+                self.open(options, What::JoinGroup(invitation))
             }
             Command::CreateGraph { options, graph } => {
                 let scope = self.graph_scope(&graph)?;
-                self.open(now, options, What::CreateGraph(scope))
+                self.open(options, What::CreateGraph(scope))
             }
             Command::OpenGraph { options, graph } => {
                 let scope = self.graph_scope(&graph)?;
-                self.open(now, options, What::OpenGraph(scope))
+                self.open(options, What::OpenGraph(scope))
             }
-            Command::DeleteGroup { store, group } => {
+            Command::DeleteGroup {
+                store,
+                identity,
+                group,
+            } => {
                 let options = OpenOptions {
                     store,
+                    identity,
                     ..OpenOptions::default()
                 };
-                self.open(now, options, What::DeleteGroup(group))
+                self.open(options, What::DeleteGroup(group))
             }
             Command::Connect {
                 handle,
@@ -215,6 +227,7 @@ impl Engine {
             Command::ValidateDeferred { handle, ids } => self.validate_deferred(now, handle, &ids),
             Command::ExportDatabase { handle } => self.export_database(now, handle),
             Command::ImportDatabase { handle, data } => self.import_database(now, handle, &data),
+            Command::Identities { store, call } => self.identity_call(now, store, call),
             Command::Abort { request } => self.abort(now, request),
             Command::Shutdown => self.shut_down(now),
         }
@@ -246,6 +259,7 @@ impl Engine {
                 None => match input {
                     Input::Persisted { storage, result } => self.persisted(now, storage, result),
                     Input::Loaded { storage, result } => self.loaded(now, storage, result),
+                    Input::Stretched { stretch, key } => self.stretched(now, stretch, key),
                     _ => {}
                 },
             },
@@ -272,7 +286,7 @@ impl Engine {
             Input::Persisted { storage, .. } | Input::Loaded { storage, .. } => {
                 node.stores(*storage)
             }
-            Input::Tick => false,
+            Input::Tick | Input::Stretched { .. } => false,
         };
         self.nodes
             .iter()

@@ -12,6 +12,12 @@ pub enum Held {
     Requests,
     /// Storage operations under way.
     Operations,
+    /// Calls that wait for identities, of all stores.
+    Wishes,
+    /// Passwords that are being stretched.
+    Stretchings,
+    /// Identities that were deleted and are remembered.
+    Deleted,
     /// Links of any kind and stage, of one node like what follows.
     Links,
     /// Handshakes that others began and that are not confirmed.

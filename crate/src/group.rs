@@ -8,6 +8,7 @@ pub mod invitation;
 pub mod judge;
 pub mod open;
 pub mod properties;
+pub mod sealed;
 mod security;
 pub mod state;
 #[cfg(test)]
@@ -175,6 +176,11 @@ impl Group {
         }
     }
 
+    /// The identity is called differently from now on.
+    pub fn rename(&mut self, name: identity::Name) {
+        self.identity.name = name;
+    }
+
     /// What is to be kept.
     #[must_use]
     pub fn to_stored(&mut self, peer_time_offset: i64) -> Vec<u8> {
@@ -251,7 +257,7 @@ impl Group {
             group,
             friendly_name: self.friendly_name().clone(),
             issuer: self.state.peer,
-            issuer_name: Text::new(self.identity.name.to_string()).unwrap_or_default(),
+            issuer_name: self.identity.name.clone(),
             rendezvous: self.state.rendezvous.clone(),
             door: self.state.door,
             // The joiner's own membership, its admission and the admitter's chain come on top.

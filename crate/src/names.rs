@@ -197,6 +197,10 @@ number_name!(
     /// A storage operation.
     StorageId
 );
+number_name!(
+    /// A password that is being stretched.
+    StretchId
+);
 
 /// The two kinds of connections.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -6,8 +6,10 @@
 //! listens detaches itself when dropped.
 
 mod count;
+mod database;
 mod export;
 mod failure;
+mod identity;
 mod link;
 mod listener;
 mod lock;
@@ -20,3 +22,4 @@ mod record;
 mod shapes;
 mod socket;
 mod storage;
+mod wrap;

@@ -12,9 +12,10 @@ use peer_group::graph::mailbox::ServerUrl;
 use peer_group::graph::session::Session;
 use peer_group::group::credential::{Credential, Credentials};
 use peer_group::group::discovery::Standing;
-use peer_group::group::identity::Identity;
+use peer_group::group::identity::{ALONE, Card, Identity};
 use peer_group::group::invitation::{Bearer, preview};
 use peer_group::group::properties::SignedProperties;
+use peer_group::group::sealed::Sealed;
 use peer_group::group::state::{GraphState, GroupState};
 use peer_group::names::{GroupId, NodeAddress, NodeId, PeerId, RecordId};
 use peer_group::wire::codec::Wire;
@@ -68,6 +69,8 @@ pub(crate) const TARGETS: &[Target] = &[
     decoder("credentials", whole::<Credentials>),
     decoder("properties", whole::<SignedProperties>),
     decoder("identity", identity),
+    decoder("card", card),
+    decoder("sealed-text", sealed_text),
     decoder("group-state", group_state),
     decoder("graph-state", graph_state),
     decoder("attributes", records::attributes),
@@ -184,7 +187,37 @@ fn names(bytes: &[u8]) -> bool {
 }
 
 fn identity(bytes: &[u8]) -> bool {
-    whole::<Identity>(bytes) | bounded(bytes, || Identity::from_stored(bytes)).is_some()
+    let first = bounded(bytes, || Identity::from_stored(ALONE, bytes));
+    let stored = bounded(bytes, || Identity::from_stored("identity/", bytes));
+    let exported = bounded(bytes, || Identity::from_exported(bytes, 5).ok());
+    for read in [&first, &stored, &exported].into_iter().flatten() {
+        let again = Identity::from_stored("identity/", &read.to_bytes());
+        assert!(again.as_ref() == Some(read), "not stored as it is");
+    }
+    whole::<Identity>(bytes) | first.is_some() | exported.is_some()
+}
+
+/// As a text, and as the text of these bytes.
+fn card(bytes: &[u8]) -> bool {
+    let pasted = as_text(bytes);
+    let parsed = bounded(bytes, || Card::parse(&FAKE, &pasted));
+    let written = text::encode(TextKind::Card, bytes);
+    parsed.is_ok() | bounded(bytes, || Card::parse(&FAKE, &written)).is_ok()
+}
+
+/// As a text, and as the text of these bytes: what it asks for is what we would give.
+fn sealed_text(bytes: &[u8]) -> bool {
+    let pasted = as_text(bytes);
+    let written = text::encode(TextKind::Identity, bytes);
+    let read = [pasted.as_ref(), &written].map(|text| {
+        let sealed = bounded(bytes, || Sealed::parse(TextKind::Identity, text));
+        if let Ok(sealed) = &sealed {
+            assert!(sealed.cost().is_bearable());
+            let _ = bounded(bytes, || sealed.open(&FAKE, &[3; 32]));
+        }
+        sealed.is_ok()
+    });
+    read.contains(&true)
 }
 
 fn group_state(bytes: &[u8]) -> bool {

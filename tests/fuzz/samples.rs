@@ -6,6 +6,7 @@ use peer_group::group::credential::{Body as Claim, Credential, Credentials, Role
 use peer_group::group::identity::Identity;
 use peer_group::group::invitation::{Bearer, BearerBody};
 use peer_group::group::properties::SignedProperties;
+use peer_group::group::sealed;
 use peer_group::group::state::GraphState;
 use peer_group::names::{GroupId, NodeAddress, NodeId, PeerId, SessionKey, Tag, Topic};
 use peer_group::random::Random;
@@ -19,7 +20,7 @@ use peer_group::wire::rendezvous::{
 };
 use peer_group::wire::seconds::Seconds;
 use peer_group::wire::sync::Message;
-use peer_group::wire::text;
+use peer_group::wire::text::{self, TextKind};
 
 use crate::attempt::attempt;
 use crate::decoders::Target;
@@ -273,7 +274,13 @@ fn credentials() -> Vec<Vec<u8>> {
     let creator = PeerId(FAKE.public_key(&SEED));
     let made = SignedProperties::new(&FAKE, &GROUP_SEED, creator, Seconds(1_800_000_000), &new);
     all.extend(made.ok().map(|properties| properties.to_bytes()));
-    all.push(Identity::new(&mut Random::new([1; 32])).to_bytes());
+    let identity = Identity::new(&mut Random::new([1; 32]), 0);
+    all.push(identity.to_bytes());
+    all.push(identity.card(&FAKE).into_bytes());
+    let content = identity.to_exported();
+    let text = sealed::seal(&FAKE, TextKind::Identity, [2; 16], &[3; 32], &content);
+    all.push(text.into_bytes());
+    all.push(content);
     all.push(
         GraphState {
             version: stored::GRAPH,

@@ -9,7 +9,7 @@ use peer_group::engine::input::Input;
 use peer_group::limits;
 use peer_group::names::{
     AskId, ConnectionId, ConnectionKind, HandleId, LinkId, NodeIndex, RequestId, SocketId,
-    StorageId,
+    StorageId, StretchId,
 };
 use peer_group::time::Millis;
 
@@ -63,6 +63,7 @@ pub struct Model {
     operations: BTreeSet<StorageId>,
     asks: BTreeSet<AskId>,
     locks: BTreeSet<NodeIndex>,
+    stretchings: BTreeSet<StretchId>,
     dials: VecDeque<Millis>,
     /// What the engine does now, neither the app nor another node asked for.
     unasked: bool,
@@ -209,6 +210,13 @@ impl Model {
                     Ok(())
                 } else {
                     broken("a storage operation twice")
+                }
+            }
+            Effect::Stretch { stretch, .. } => {
+                if self.stretchings.insert(*stretch) {
+                    Ok(())
+                } else {
+                    broken("a password stretched twice")
                 }
             }
             Effect::Lock { node, .. } => {

@@ -80,6 +80,16 @@ impl World {
                     Work::Write(write)
                 }
             }),
+            Effect::Stretch {
+                stretch,
+                password,
+                salt,
+                cost,
+            } => {
+                let crypto = self.options.crypto;
+                let key = crypto.stretch(password.as_bytes(), &salt, cost);
+                self.soon(machine, Input::Stretched { stretch, key });
+            }
             Effect::Lock { node, .. } => self.soon(
                 machine,
                 Input::Locked {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use peer_group::engine::command::{Command, Store};
 use peer_group::engine::event::{Answer, RecordChange, RecordInfo};
 use peer_group::error::Code;
-use peer_group::group::identity::{DEFAULT_KEY, Identity};
+use peer_group::group::identity::{Identity, stored_key};
 use peer_group::names::{RecordHash, RecordId};
 use peer_group::record::stored::{Database, Seal};
 use peer_group::time::Millis;
@@ -305,8 +305,10 @@ impl World {
     /// Who a machine is, as its disk has it.
     #[must_use]
     pub fn identity(&self, machine: usize) -> Option<Identity> {
-        let place = (Store::Default, DEFAULT_KEY.to_owned());
-        Identity::from_stored(self.machines[machine].disk.get(&place)?)
+        let of = &self.machines[machine];
+        let key = stored_key(of.app.peer?);
+        let bytes = of.disk.get(&(Store::Default, key.clone()))?;
+        Identity::from_stored(&key, bytes)
     }
 
     /// Everything a machine shows is what events told of.

@@ -8,9 +8,12 @@ mod golden;
 
 use golden::{bytes, golden};
 use peer_group::crypto::{FAKE, Primitives as _};
+use peer_group::error::Code;
 use peer_group::graph::session::{Session, SessionBody};
 use peer_group::group::credential::{Body, Credential, Role};
+use peer_group::group::identity::{Card, Identity};
 use peer_group::group::invitation::Bearer;
+use peer_group::group::sealed::{Sealed, seal};
 use peer_group::group::state::GroupState;
 use peer_group::names::{Attempt, NodeAddress, PeerId, SessionKey, Tag};
 use peer_group::wire::codec::{Bytes, List, Text, Wire};
@@ -19,6 +22,7 @@ use peer_group::wire::link::{
     ByeReason, Frame, Hello, Packet, Purpose, Reply, Signal, SignalBody, Trickle,
 };
 use peer_group::wire::seconds::Seconds;
+use peer_group::wire::text::{TextKind, decode};
 use proptest::prelude::*;
 
 fn frame(frame: Frame, text: &str) {
@@ -272,6 +276,44 @@ fn what_is_signed_and_kept() {
 }
 
 #[test]
+fn identities() {
+    let identity = Identity {
+        version: 2,
+        seed: [6; 32],
+        name: text("Al"),
+        classifier: text("x"),
+        is_default: true,
+        since: 300,
+    };
+    golden(&identity, "02 06*32 02 416c 01 78 01 ac02");
+    // Taken along: without what is of the place.
+    let exported = bytes("01 06*32 02 416c 01 78");
+    assert_eq!(identity.to_exported(), exported);
+    let card = Card {
+        version: 1,
+        peer: PeerId([7; 32]),
+        sealing: [8; 32],
+        name: text("Al"),
+        classifier: text(""),
+    };
+    golden(&card, "01 07*32 08*32 02 416c 00");
+}
+
+/// What is sealed under a password says in clear how its key is made: version, 19 456 KiB, 2 passes, salt.
+#[test]
+fn sealed_texts() {
+    let sealed = seal(&FAKE, TextKind::Identity, [9; 16], &[4; 32], &[1, 2]);
+    let read = decode(TextKind::Identity, &sealed, Code::Internal).expect("a text");
+    let (head, content) = read.split_at(21);
+    assert_eq!(head, bytes("01 809801 02 09*16"));
+    assert_eq!(
+        content.len(),
+        1 + 2 + 16,
+        "its length, itself and the seal's tag"
+    );
+}
+
+#[test]
 fn a_signature_covers_its_purpose_and_its_group() {
     let signed = peer_group::crypto::signed_bytes("session", &[8; 32], &[9]);
     assert_eq!(
@@ -310,6 +352,8 @@ proptest! {
         one::<Credential>(&input)?;
         one::<Bearer>(&input)?;
         one::<GroupState>(&input)?;
+        one::<Identity>(&input)?;
+        one::<Card>(&input)?;
         one::<NodeAddress>(&input)?;
     }
 
@@ -317,6 +361,8 @@ proptest! {
     fn texts_of_any_kind_never_panic(input in "\\PC{0,80}") {
         let _ = Bearer::parse(&FAKE, &input);
         let _ = Bearer::parse(&FAKE, &format!("pg-invite:{input}"));
+        let _ = Card::parse(&FAKE, &format!("pg-card:{input}"));
+        let _ = Sealed::parse(TextKind::Identity, &format!("pg-identity:{input}"));
         let _ = peer_group::wire::text::parse_node_address(&format!("pg-node:{input}"));
         let _ = Description::parse(true, &input);
         let _ = Description::parse(true, &format!("m=application 9\r\na={input}"));

@@ -1,5 +1,6 @@
 //! What the app asks of the engine. Types only.
 
+use crate::crypto::stretch::Password;
 use crate::names::{
     ConnectionId, GroupId, HandleId, NodeAddress, NodeId, PeerId, RecordId, RequestId,
 };
@@ -34,6 +35,8 @@ pub struct IceServer {
 pub struct OpenOptions {
     /// Where it is kept.
     pub store: Store,
+    /// Whose it is. None: the default identity's, which is made when there is none.
+    pub identity: Option<PeerId>,
     /// Rendezvous servers, tried in turn. Empty: those of the invitation or of the last time.
     pub rendezvous: Vec<String>,
     /// Used besides those that the rendezvous server hands out.
@@ -44,6 +47,52 @@ pub struct OpenOptions {
     pub validates: bool,
     /// Graphs: types of records that a newcomer wants first.
     pub sync_precedence: Vec<String>,
+}
+
+/// What a new identity is called.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct NewIdentity {
+    /// What people call it; may be empty.
+    pub name: String,
+    /// A short readable kind; may be empty.
+    pub classifier: String,
+}
+
+/// What is asked of the identities of a store.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum IdentityCall {
+    /// Makes one. Answered with `Identity`.
+    Create(NewIdentity),
+    /// The default one, made when there is none. Answered with `Identity`.
+    Default,
+    /// All of them, the default one first. Answered with `Identities`.
+    List,
+    /// Takes one over that was exported elsewhere. Answered with `Identity`.
+    Import {
+        /// As exported.
+        text: String,
+        /// Under which it is sealed.
+        password: Password,
+    },
+    /// Writes one down for another machine. Answered with `Exported`.
+    Export {
+        /// Which.
+        peer: PeerId,
+        /// To seal it under.
+        password: Password,
+    },
+    /// Calls one by another name. Answered with `Identity`.
+    Rename {
+        /// Which.
+        peer: PeerId,
+        /// May be empty.
+        name: String,
+    },
+    /// Deletes one that has no groups. Answered with `Done`.
+    Delete {
+        /// Which.
+        peer: PeerId,
+    },
 }
 
 /// What a new group is to be like.
@@ -170,7 +219,7 @@ pub enum Command {
         /// What it is to be like.
         group: NewGroup,
     },
-    /// Opens a group that this store's identity created or joined before. Answered with `Opened`.
+    /// Opens a group that the identity created or joined before. Answered with `Opened`.
     OpenGroup {
         /// How to open it.
         options: OpenOptions,
@@ -202,8 +251,17 @@ pub enum Command {
     DeleteGroup {
         /// Where it is kept.
         store: Store,
+        /// Whose it is. None: the default identity's.
+        identity: Option<PeerId>,
         /// Which.
         group: GroupId,
+    },
+    /// Works with identities. Answered as the call says.
+    Identities {
+        /// Where they are kept.
+        store: Store,
+        /// What is asked of them.
+        call: IdentityCall,
     },
     /// Goes online. Answered with `Status` once the group is usable.
     Connect {

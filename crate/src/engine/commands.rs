@@ -27,26 +27,18 @@ impl Engine {
         Ok(OpenSecurity::scope(self.core.config.crypto, graph))
     }
 
-    pub(super) fn open(
-        &mut self,
-        now: Now,
-        options: OpenOptions,
-        what: What,
-    ) -> Result<RequestId, Error> {
+    pub(super) fn open(&mut self, options: OpenOptions, what: What) -> Result<RequestId, Error> {
         ServerUrl::parse_all(&options.rendezvous)?;
         if self.handles.len() >= limits::HANDLES {
             return Err(Error::new(Code::OutOfMemory)
                 .detail(format!("{} handles are open", limits::HANDLES)));
         }
         let request = self.core.requests.open(&mut self.core.ids, true)?;
-        self.begin(
-            now,
-            Plan {
-                request,
-                options,
-                what,
-            },
-        );
+        self.begin(Plan {
+            request,
+            options,
+            what,
+        });
         Ok(request)
     }
 
@@ -289,6 +281,8 @@ impl Engine {
         }
         self.operations.clear();
         self.identities.clear();
+        self.stretchings.clear();
+        self.deleted.clear();
         self.shut_down = Some(self.core.ids.handle(true));
         self.answer(request, Ok(Answer::Done));
         Ok(request)

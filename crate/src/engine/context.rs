@@ -9,7 +9,7 @@ use crate::crypto::Crypto;
 use crate::error::{Code, Error};
 use crate::limits;
 use crate::names::{
-    AskId, ConnectionId, HandleId, LinkId, NodeIndex, RequestId, SocketId, StorageId,
+    AskId, ConnectionId, HandleId, LinkId, NodeIndex, RequestId, SocketId, StorageId, StretchId,
 };
 use crate::random::Random;
 use crate::time::Now;
@@ -59,6 +59,11 @@ impl Ids {
     /// A new storage operation.
     pub fn storage(&mut self) -> StorageId {
         StorageId(self.next())
+    }
+
+    /// A new stretching of a password.
+    pub fn stretch(&mut self) -> StretchId {
+        StretchId(self.next())
     }
 
     fn request(&mut self) -> RequestId {

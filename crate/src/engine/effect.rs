@@ -3,7 +3,8 @@
 use super::command::{IceServer, Store};
 use super::event::{RecordChange, RecordInfo};
 use super::input::Channel;
-use crate::names::{AskId, LinkId, NodeId, NodeIndex, PeerId, SocketId, StorageId};
+use crate::crypto::stretch::{Cost, Password};
+use crate::names::{AskId, LinkId, NodeId, NodeIndex, PeerId, SocketId, StorageId, StretchId};
 
 /// Which end of a link describes itself first.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,6 +39,10 @@ pub enum Question {
 
 /// A key and its new value; None removes.
 pub type Change = (String, Option<Vec<u8>>);
+
+/// How the keys begin under which secrets are stored: the driver wraps those values with a key of the
+/// platform that cannot be taken out of it, where there is one.
+pub const SECRETS: &str = "identity/";
 
 /// What the driver must do.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -123,6 +128,18 @@ pub enum Effect {
         changes: Vec<Change>,
         /// Wait until the bytes are on disk: keys and credentials.
         strict: bool,
+    },
+    /// Make a key of a password with [`stretch`](crate::crypto::Primitives::stretch); report `Stretched`.
+    /// It takes some 100 ms and 19 MiB, so it is the driver who says when and in which thread.
+    Stretch {
+        /// Its name.
+        stretch: StretchId,
+        /// Of what.
+        password: Password,
+        /// With which salt.
+        salt: [u8; 16],
+        /// At what cost.
+        cost: Cost,
     },
     /// Take the lock of that name, which one page of a browser may hold at a time; report `Locked`
     /// without waiting for another holder.

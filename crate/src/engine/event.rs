@@ -148,6 +148,19 @@ pub struct Opened {
     pub node_id: NodeId,
 }
 
+/// An identity as the app sees it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IdentityInfo {
+    /// Names it.
+    pub peer: PeerId,
+    /// What people call it; may be empty.
+    pub name: String,
+    /// A short readable kind; may be empty.
+    pub classifier: String,
+    /// What it shows of itself, as a text.
+    pub card: String,
+}
+
 /// A record as the app sees it. Times are milliseconds since 1970 in peer time.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RecordInfo {
@@ -220,6 +233,12 @@ pub enum Answer {
     Record(Box<RecordInfo>),
     /// To `ListRecords` and `SearchRecords`.
     Records(Vec<RecordInfo>),
+    /// To `Identities`: one of them.
+    Identity(Box<IdentityInfo>),
+    /// To `Identities`: all of them.
+    Identities(Vec<IdentityInfo>),
+    /// To `Identities`: one of them as a sealed text.
+    Exported(String),
     /// To `ExportDatabase`.
     Database(Vec<u8>),
     /// To the others.

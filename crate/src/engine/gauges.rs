@@ -1,6 +1,7 @@
 //! What an engine holds, beside its bounds: so that a simulator can look after every step.
 
 use super::Engine;
+use super::identities::Desk;
 use super::node::{Kind, Node};
 use crate::gauge::{Held, See};
 use crate::graph::security::Security as _;
@@ -14,6 +15,10 @@ impl Engine {
         see(Held::Requests, self.core.requests.len(), most::REQUESTS);
         let operations = most::REQUESTS + 1;
         see(Held::Operations, self.operations.len(), operations);
+        let wishes = self.identities.values().map(Desk::len).sum();
+        see(Held::Wishes, wishes, most::REQUESTS);
+        see(Held::Stretchings, self.stretchings.len(), most::REQUESTS);
+        see(Held::Deleted, self.deleted.len(), most::IDENTITIES);
         for node in self.nodes.values() {
             node.gauges(see);
         }

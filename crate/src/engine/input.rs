@@ -1,7 +1,7 @@
 //! What happened in the world. Types only: the driver reports, the engine decides.
 
 use crate::error::{CandidateKind, Stage};
-use crate::names::{AskId, LinkId, NodeIndex, SocketId, StorageId};
+use crate::names::{AskId, LinkId, NodeIndex, SocketId, StorageId, StretchId};
 
 /// One of the two channels of a link.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -132,6 +132,13 @@ pub enum Input {
         storage: StorageId,
         /// Or not.
         result: Result<(), StorageFault>,
+    },
+    /// A password was stretched.
+    Stretched {
+        /// Which.
+        stretch: StretchId,
+        /// The key; None: there was not the memory.
+        key: Option<[u8; 32]>,
     },
     /// The lock on a node was given, or somebody else has it.
     Locked {

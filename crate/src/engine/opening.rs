@@ -2,11 +2,14 @@
 
 use super::Engine;
 use super::command::{NewGroup, OpenOptions, Store};
+use super::deletion::Deletion;
 use super::effect::{Change, Effect};
 use super::event::{Answer, Opened};
+use super::identities::{Saving, Wish};
 use super::input::{Entry, StorageFault};
 use super::keeping::{Keeper, read, save_error};
 use super::node::{Kind, Node};
+use crate::crypto::Crypto;
 use crate::error::{Code, Error};
 use crate::graph::Graph;
 use crate::graph::clock::PeerClock;
@@ -14,7 +17,7 @@ use crate::graph::mailbox::{Mailbox, ServerUrl};
 use crate::graph::records::Records;
 use crate::graph::session::OwnSession;
 use crate::group::Group;
-use crate::group::identity::{DEFAULT_KEY, Identity};
+use crate::group::identity::Identity;
 use crate::group::open::OpenSecurity;
 use crate::group::state::{GraphState, GroupState};
 use crate::limits;
@@ -47,10 +50,12 @@ pub(super) struct Plan {
 
 /// A storage operation under way, and what it is for.
 pub(super) enum Operation {
-    /// The identity of a store is read.
-    LoadIdentity(Store),
-    /// A new identity is stored.
-    SaveIdentity(Store, Identity),
+    /// The identities of a store are read.
+    LoadIdentities(Store),
+    /// A change of them is stored.
+    SaveIdentities(Saving),
+    /// What goes with an identity that is to be deleted is read.
+    DeleteIdentity(Box<Deletion>),
     /// What is stored of a group or graph is read.
     LoadState(Plan, Identity),
     /// A new group is stored, then opened.
@@ -77,36 +82,38 @@ pub(super) struct Opening {
     kind: Kind,
 }
 
-/// The identity of a store: read once, then kept.
-pub(super) enum Slot {
-    /// Calls that wait for it.
-    Loading(Vec<Plan>),
-    /// It.
-    Ready(Identity),
+impl Operation {
+    /// Whether a group or graph is being opened or made with that identity.
+    pub(super) fn is_for(&self, crypto: Crypto, store: &Store, peer: PeerId) -> bool {
+        let (plan, own) = match self {
+            Self::LoadState(plan, identity)
+            | Self::SaveGroup(plan, identity, _)
+            | Self::SaveGraph(plan, identity, _) => (plan, identity.peer(crypto)),
+            Self::LoadRecords(opening) => (&opening.plan, opening.peer),
+            Self::LoadDeleted(plan, _, peer) => (plan, *peer),
+            Self::LoadIdentities(_)
+            | Self::SaveIdentities(_)
+            | Self::DeleteIdentity(_)
+            | Self::Delete(_) => return false,
+        };
+        own == peer && plan.options.store == *store
+    }
 }
 
 impl Engine {
     /// Begins a call: first the identity.
-    pub(super) fn begin(&mut self, now: Now, plan: Plan) {
-        let store = plan.options.store.clone();
-        match self.identities.get_mut(&store) {
-            Some(Slot::Loading(waiting)) => waiting.push(plan),
-            Some(Slot::Ready(identity)) => {
-                let identity = identity.clone();
-                self.with_identity(now, plan, identity);
-            }
-            None => {
-                self.identities
-                    .insert(store.clone(), Slot::Loading(vec![plan]));
-                let storage = self.operation(Operation::LoadIdentity(store.clone()));
-                let prefix = DEFAULT_KEY.to_owned();
-                self.core.effects.push_back(Effect::Load {
-                    storage,
-                    store,
-                    prefix,
-                });
-            }
-        }
+    pub(super) fn begin(&mut self, plan: Plan) {
+        self.wish(plan.options.store.clone(), Wish::Plan(plan));
+    }
+
+    /// Has stored values read.
+    pub(super) fn load(&mut self, operation: Operation, store: Store, prefix: String) {
+        let storage = self.operation(operation);
+        self.core.effects.push_back(Effect::Load {
+            storage,
+            store,
+            prefix,
+        });
     }
 
     fn operation(&mut self, operation: Operation) -> StorageId {
@@ -115,7 +122,7 @@ impl Engine {
         storage
     }
 
-    fn persist(&mut self, operation: Operation, store: Store, changes: Vec<Change>) {
+    pub(super) fn persist(&mut self, operation: Operation, store: Store, changes: Vec<Change>) {
         let storage = self.operation(operation);
         self.core.effects.push_back(Effect::Persist {
             storage,
@@ -133,25 +140,11 @@ impl Engine {
         result: Result<Vec<Entry>, StorageFault>,
     ) {
         match (self.operations.remove(&storage), result) {
-            (Some(Operation::LoadIdentity(store)), Ok(entries)) => {
-                let found = entries.iter().find(|(key, _)| key == DEFAULT_KEY);
-                match found.map(|(_, bytes)| Identity::from_stored(bytes)) {
-                    Some(Some(identity)) => self.identity_ready(now, &store, &identity),
-                    Some(None) => {
-                        let error = Error::new(Code::InvalidDatabase)
-                            .detail("the stored identity cannot be read");
-                        self.identity_failed(&store, &error);
-                    }
-                    None => {
-                        let identity = Identity::new(&mut self.core.random);
-                        let change = (DEFAULT_KEY.to_owned(), Some(identity.to_bytes()));
-                        let operation = Operation::SaveIdentity(store.clone(), identity);
-                        self.persist(operation, store, vec![change]);
-                    }
-                }
+            (Some(Operation::LoadIdentities(store)), result) => {
+                self.identities_loaded(now, &store, result);
             }
-            (Some(Operation::LoadIdentity(store)), Err(fault)) => {
-                self.identity_failed(&store, &load_error(fault));
+            (Some(Operation::DeleteIdentity(deletion)), result) => {
+                self.deletion_loaded(now, *deletion, result);
             }
             (Some(Operation::LoadState(plan, identity)), Ok(entries)) => {
                 let bytes = entries.into_iter().next().map(|(_, bytes)| bytes);
@@ -192,23 +185,20 @@ impl Engine {
         let Some(operation) = self.operations.remove(&storage) else {
             return;
         };
+        let operation = match operation {
+            Operation::SaveIdentities(saving) => return self.identities_saved(now, saving, result),
+            operation => operation,
+        };
         if let Err(fault) = result {
-            let error = save_error(fault);
-            return match operation {
-                Operation::SaveIdentity(store, _) => self.identity_failed(&store, &error),
-                Operation::SaveGroup(plan, ..)
-                | Operation::SaveGraph(plan, ..)
-                | Operation::Delete(plan) => self.answer(plan.request, Err(error)),
-                Operation::LoadIdentity(_)
-                | Operation::LoadState(..)
-                | Operation::LoadRecords(_)
-                | Operation::LoadDeleted(..) => {}
-            };
+            if let Operation::SaveGroup(plan, ..)
+            | Operation::SaveGraph(plan, ..)
+            | Operation::Delete(plan) = operation
+            {
+                self.answer(plan.request, Err(save_error(fault)));
+            }
+            return;
         }
         match operation {
-            Operation::SaveIdentity(store, identity) => {
-                self.identity_ready(now, &store, &identity);
-            }
             Operation::SaveGroup(plan, identity, state) => {
                 self.open_group(now, plan, identity, *state);
             }
@@ -216,34 +206,12 @@ impl Engine {
                 self.open_graph(now, plan, &identity, &state);
             }
             Operation::Delete(plan) => self.answer(plan.request, Ok(Answer::Done)),
-            Operation::LoadIdentity(_)
-            | Operation::LoadState(..)
-            | Operation::LoadRecords(_)
-            | Operation::LoadDeleted(..) => {}
-        }
-    }
-
-    fn identity_ready(&mut self, now: Now, store: &Store, identity: &Identity) {
-        let slot = self
-            .identities
-            .insert(store.clone(), Slot::Ready(identity.clone()));
-        if let Some(Slot::Loading(waiting)) = slot {
-            for plan in waiting {
-                self.with_identity(now, plan, identity.clone());
-            }
-        }
-    }
-
-    fn identity_failed(&mut self, store: &Store, error: &Error) {
-        if let Some(Slot::Loading(waiting)) = self.identities.remove(store) {
-            for plan in waiting {
-                self.answer(plan.request, Err(error.clone()));
-            }
+            _ => {}
         }
     }
 
     /// The identity is there: now what is stored of the group.
-    fn with_identity(&mut self, now: Now, plan: Plan, identity: Identity) {
+    pub(super) fn with_identity(&mut self, now: Now, plan: Plan, identity: Identity) {
         let peer = identity.peer(self.core.config.crypto);
         let prefix = match &plan.what {
             What::CreateGroup(new) => {
@@ -265,12 +233,7 @@ impl Engine {
             What::DeleteGroup(group) => return self.delete(now, plan.clone(), *group, peer),
         };
         let store = plan.options.store.clone();
-        let storage = self.operation(Operation::LoadState(plan, identity));
-        self.core.effects.push_back(Effect::Load {
-            storage,
-            store,
-            prefix,
-        });
+        self.load(Operation::LoadState(plan, identity), store, prefix);
     }
 
     fn new_group(
@@ -377,12 +340,8 @@ impl Engine {
                 &Error::new(Code::InvalidGroup).detail("it was deleted"),
             );
         }
-        let storage = self.operation(Operation::LoadDeleted(plan, group, peer));
-        self.core.effects.push_back(Effect::Load {
-            storage,
-            store,
-            prefix: prefix_of(group, peer),
-        });
+        let operation = Operation::LoadDeleted(plan, group, peer);
+        self.load(operation, store, prefix_of(group, peer));
     }
 
     fn open_group(&mut self, now: Now, plan: Plan, identity: Identity, state: GroupState) {
@@ -430,12 +389,8 @@ impl Engine {
             return self.open_node(now, opening, Vec::new());
         }
         let prefix = prefix_of(opening.scope, opening.peer);
-        let storage = self.operation(Operation::LoadRecords(Box::new(opening)));
-        self.core.effects.push_back(Effect::Load {
-            storage,
-            store,
-            prefix,
-        });
+        let operation = Operation::LoadRecords(Box::new(opening));
+        self.load(operation, store, prefix);
     }
 
     fn open_already(&self, scope: GroupId, peer: PeerId, store: &Store) -> Option<NodeIndex> {
@@ -531,6 +486,6 @@ fn bases(servers: &[ServerUrl]) -> Vec<String> {
     servers.iter().map(|server| server.base.clone()).collect()
 }
 
-fn load_error(_: StorageFault) -> Error {
+pub(super) fn load_error(_: StorageFault) -> Error {
     Error::new(Code::NoKeyAccess)
 }

@@ -54,10 +54,13 @@ wire_struct! {
 }
 
 impl GroupState {
+    /// How the keys begin under which a store keeps groups.
+    pub const PREFIX: &str = "group/";
+
     /// The key under which a store keeps it.
     #[must_use]
     pub fn key(group: GroupId, peer: PeerId) -> String {
-        format!("group/{group}/{peer}")
+        format!("{}{group}/{peer}", Self::PREFIX)
     }
 
     /// What was stored, if it is one.
@@ -84,10 +87,20 @@ wire_struct! {
 }
 
 impl GraphState {
+    /// How the keys begin under which a store keeps graphs.
+    pub const PREFIX: &str = "graph/";
+
     /// The key under which a store keeps it.
     #[must_use]
     pub fn key(graph: GroupId, peer: PeerId) -> String {
-        format!("graph/{graph}/{peer}")
+        format!("{}{graph}/{peer}", Self::PREFIX)
+    }
+
+    /// The graph of such a key.
+    #[must_use]
+    pub fn scope_of(key: &str) -> Option<GroupId> {
+        let (scope, _) = key.strip_prefix(Self::PREFIX)?.split_once('/')?;
+        scope.parse().ok()
     }
 
     /// What was stored, if it is one.

@@ -39,7 +39,7 @@ fn with<T>(now: Now, run: impl FnOnce(&mut Context<'_>) -> T) -> T {
 }
 
 fn creator(random: &mut Random) -> Group {
-    let identity = Identity::new(random);
+    let identity = Identity::new(random, 0);
     let new = NewGroup {
         friendly_name: "tea".to_owned(),
         comment: String::new(),
@@ -60,7 +60,7 @@ fn invitation(group: &mut Group, random: &mut Random, now: Now, max_uses: u32) -
 }
 
 fn joiner(random: &mut Random, text: &str) -> (Group, Session) {
-    let identity = Identity::new(random);
+    let identity = Identity::new(random, 0);
     let state = Group::join(CRYPTO, random, &identity, text, &[]).unwrap();
     let own = OwnSession::new(CRYPTO, random, &identity.seed, state.group, NOW);
     (Group::open(CRYPTO, identity, state), own.session)
@@ -132,7 +132,7 @@ fn who_may_admit_everybody_keeps_the_door_and_who_came_by_a_link_takes_turns() {
 fn nobody_makes_an_honest_member_pass_on_forgeries() {
     let mut random = Random::new([3; 32]);
     let mut member = creator(&mut random);
-    let mut neighbor = Group::open(CRYPTO, Identity::new(&mut random), member.state.clone());
+    let mut neighbor = Group::open(CRYPTO, Identity::new(&mut random, 0), member.state.clone());
     let text = invitation(&mut member, &mut random, NOW, 1);
     let (joiner, session) = joiner(&mut random, &text);
     let mut shown = credentials(&joiner);
@@ -157,7 +157,7 @@ fn nobody_makes_an_honest_member_pass_on_forgeries() {
 fn credentials_are_learned_in_any_order() {
     let mut random = Random::new([4; 32]);
     let mut member = creator(&mut random);
-    let mut neighbor = Group::open(CRYPTO, Identity::new(&mut random), member.state.clone());
+    let mut neighbor = Group::open(CRYPTO, Identity::new(&mut random, 0), member.state.clone());
     let text = invitation(&mut member, &mut random, NOW, 1);
     let (joined, session) = joiner(&mut random, &text);
     knock(&mut member, &session, &joined.proof()).unwrap();
@@ -219,7 +219,7 @@ fn the_longest_properties_fit_a_control_item() {
         classifier: wide.repeat(crate::limits::CLASSIFIER_CHARS),
         ..NewGroup::default()
     };
-    let identity = Identity::new(&mut random);
+    let identity = Identity::new(&mut random, 0);
     let state = Group::create(CRYPTO, &mut random, NOW, &identity, &new, &[]).unwrap();
     let mut group = Group::open(CRYPTO, identity, state);
     let longest = group.control().iter().map(Vec::len).max().unwrap();

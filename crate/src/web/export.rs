@@ -20,7 +20,7 @@ use crate::engine::command::{
 };
 use crate::engine::input::{Input, Verdict};
 use crate::error::{Code, Error};
-use crate::names::{AskId, ConnectionId, ConnectionKind, HandleId, NodeAddress, RequestId};
+use crate::names::{AskId, ConnectionId, ConnectionKind, HandleId, NodeAddress, PeerId, RequestId};
 use crate::wire::numbers::LINK_VERSION;
 use crate::wire::text;
 
@@ -36,6 +36,7 @@ export interface IceServerArguments {
 export interface OpenArguments {
   readonly memory: boolean;
   readonly store: string | undefined;
+  readonly identity: string | undefined;
   readonly rendezvous: readonly string[];
   readonly iceServers: readonly IceServerArguments[];
   readonly relayOnly: boolean;
@@ -64,6 +65,8 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     fn store(this: &OpenArguments) -> Option<String>;
     #[wasm_bindgen(method, getter)]
+    fn identity(this: &OpenArguments) -> Option<String>;
+    #[wasm_bindgen(method, getter)]
     fn rendezvous(this: &OpenArguments) -> Vec<String>;
     #[wasm_bindgen(method, getter, js_name = iceServers)]
     fn ice_servers(this: &OpenArguments) -> Vec<IceServerArguments>;
@@ -76,7 +79,7 @@ extern "C" {
 }
 
 impl OpenArguments {
-    fn read_store(&self) -> Store {
+    pub(super) fn read_store(&self) -> Store {
         match (self.memory(), self.store()) {
             (true, _) => Store::Memory,
             (false, Some(name)) => Store::Named(name),
@@ -84,20 +87,26 @@ impl OpenArguments {
         }
     }
 
-    fn read(&self) -> OpenOptions {
+    fn read_identity(&self) -> Result<Option<PeerId>, JsValue> {
+        let identity = self.identity().map(|text| text.parse());
+        identity.transpose().map_err(thrown)
+    }
+
+    fn read(&self) -> Result<OpenOptions, JsValue> {
         let server = |server: &IceServerArguments| IceServer {
             urls: server.urls(),
             username: server.username(),
             credential: server.credential(),
         };
-        OpenOptions {
+        Ok(OpenOptions {
             store: self.read_store(),
+            identity: self.read_identity()?,
             rendezvous: self.rendezvous(),
             ice_servers: self.ice_servers().iter().map(server).collect(),
             relay_only: self.relay_only(),
             validates: self.validates(),
             sync_precedence: self.sync_precedence(),
-        }
+        })
     }
 }
 
@@ -168,7 +177,7 @@ impl Engine {
         max_record_size: Option<u32>,
     ) -> Result<f64, JsValue> {
         self.command(Command::CreateGroup {
-            options: options.read(),
+            options: options.read()?,
             group: NewGroup {
                 friendly_name,
                 comment,
@@ -183,7 +192,7 @@ impl Engine {
     #[wasm_bindgen(js_name = openGroup)]
     pub fn open_group(&self, options: &OpenArguments, group: &str) -> Result<f64, JsValue> {
         self.command(Command::OpenGroup {
-            options: options.read(),
+            options: options.read()?,
             group: group.parse().map_err(thrown)?,
         })
     }
@@ -192,7 +201,7 @@ impl Engine {
     #[wasm_bindgen(js_name = joinGroup)]
     pub fn join_group(&self, options: &OpenArguments, invitation: String) -> Result<f64, JsValue> {
         self.command(Command::JoinGroup {
-            options: options.read(),
+            options: options.read()?,
             invitation,
         })
     }
@@ -202,6 +211,7 @@ impl Engine {
     pub fn delete_group(&self, options: &OpenArguments, group: &str) -> Result<f64, JsValue> {
         self.command(Command::DeleteGroup {
             store: options.read_store(),
+            identity: options.read_identity()?,
             group: group.parse().map_err(thrown)?,
         })
     }
@@ -210,7 +220,7 @@ impl Engine {
     #[wasm_bindgen(js_name = createGraph)]
     pub fn create_graph(&self, options: &OpenArguments, graph: String) -> Result<f64, JsValue> {
         self.command(Command::CreateGraph {
-            options: options.read(),
+            options: options.read()?,
             graph,
         })
     }
@@ -219,7 +229,7 @@ impl Engine {
     #[wasm_bindgen(js_name = openGraph)]
     pub fn open_graph(&self, options: &OpenArguments, graph: String) -> Result<f64, JsValue> {
         self.command(Command::OpenGraph {
-            options: options.read(),
+            options: options.read()?,
             graph,
         })
     }

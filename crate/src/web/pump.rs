@@ -9,15 +9,21 @@ use js_sys::{Date, Function};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+
 use super::link::Links;
 use super::lock::Locks;
+use super::promise::after;
 use super::shapes::News;
 use super::socket::Sockets;
 use super::storage::Storage;
+use crate::crypto::stretch::{Cost, Password};
+use crate::crypto::{Primitives as _, REAL};
 use crate::engine::effect::Effect;
 use crate::engine::event::Event;
 use crate::engine::input::Input;
 use crate::engine::{Config, Engine};
+use crate::names::StretchId;
 use crate::time::{Millis, Now};
 
 #[wasm_bindgen]
@@ -190,6 +196,12 @@ impl Core {
                 changes,
                 strict,
             } => self.storage.persist(storage, store, changes, strict),
+            Effect::Stretch {
+                stretch,
+                password,
+                salt,
+                cost,
+            } => self.stretch(stretch, password, salt, cost),
             Effect::Lock { node, name } => self.locks.take(node, name),
             Effect::Unlock { node } => self.locks.give_back(node),
             Effect::Ask {
@@ -202,6 +214,17 @@ impl Core {
                 question,
             }),
         }
+    }
+
+    /// In a task of its own, so that the page can show first what it waits for. A worker would not hold the
+    /// page up at all, but needs a script of its own, which not every page may load.
+    fn stretch(&self, stretch: StretchId, password: Password, salt: [u8; 16], cost: Cost) {
+        let reporter = self.reporter.clone();
+        spawn_local(async move {
+            let _ = JsFuture::from(after(0)).await;
+            let key = REAL.stretch(password.as_bytes(), &salt, cost);
+            reporter.report(Input::Stretched { stretch, key });
+        });
     }
 
     /// One timer, for the engine's one deadline.

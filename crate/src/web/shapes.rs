@@ -8,6 +8,7 @@ use self::record::{
     PeerRecord, RecordEvent, StorageFailedEvent, TypeSynchronizedEvent, ValidateEvent,
 };
 use super::failure::Failure;
+use super::identity::IdentityInfo;
 use super::plain::{Plain, plain};
 use crate::engine::effect::Question;
 use crate::engine::event::{self, Answer, Event};
@@ -95,7 +96,7 @@ plain! {
         request: u64 => "request" ":" "number",
         /// The answer.
         value: Option<JsValue> => "value" "?:"
-            "Opened | NodeStatus | ConnectionInfo | PeerRecord | PeerRecord[] | Uint8Array<ArrayBuffer> | string",
+            "Opened | NodeStatus | ConnectionInfo | PeerRecord | PeerRecord[] | IdentityInfo | IdentityInfo[] | Uint8Array<ArrayBuffer> | string",
         /// Why there is none.
         failure: Option<Failure> => "failure" "?:" "Failure",
     }
@@ -259,7 +260,12 @@ fn answered(answer: Answer) -> Option<JsValue> {
         Answer::Status(status) => NodeStatus::from(status).plain(),
         Answer::Connected(info) => ConnectionInfo::from(*info).plain(),
         Answer::Listening(address) => text::node_address(&address).plain(),
-        Answer::Invitation(text) => text.plain(),
+        Answer::Invitation(text) | Answer::Exported(text) => text.plain(),
+        Answer::Identity(info) => IdentityInfo::from(*info).plain(),
+        Answer::Identities(all) => {
+            let all: Vec<IdentityInfo> = all.into_iter().map(Into::into).collect();
+            all.plain()
+        }
         Answer::RecordAdded(id) => id.to_string().plain(),
         Answer::Record(info) => PeerRecord::from(*info).plain(),
         Answer::Records(found) => {

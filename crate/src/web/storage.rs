@@ -1,47 +1,27 @@
-//! Storage: one IndexedDB database per store, key to bytes; or this page's memory.
+//! Storage: one IndexedDB database per store, key to bytes; or this page's memory. Secrets are wrapped.
 
 use crate::sorted::Map;
 use std::cell::RefCell;
-use std::rc::Rc;
 
-use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
-use wasm_bindgen::prelude::wasm_bindgen;
+use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsCast as _, JsValue};
-use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
-use web_sys::{IdbDatabase, IdbFactory, IdbKeyRange, IdbRequest, IdbTransaction};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{IdbKeyRange, IdbObjectStore};
 
-use super::listener::Listener;
-use super::plain::put;
-use super::promise::Deferred;
+use super::database::{Begun, Databases, is, settled};
 use super::pump::Reporter;
+use super::wrap;
 use crate::engine::command::Store;
+use crate::engine::effect::SECRETS;
 use crate::engine::input::{Entry, Input, StorageFault};
 use crate::names::StorageId;
 
-#[wasm_bindgen]
-extern "C" {
-    /// An IDBDatabase: web-sys has durability only among its unstable parts.
-    type Database;
-    #[wasm_bindgen(method, catch)]
-    fn transaction(
-        this: &Database,
-        store: &str,
-        mode: &str,
-        options: &Object,
-    ) -> Result<IdbTransaction, JsValue>;
-
-    /// An IDBTransaction: web-sys calls this deprecated, which it is not.
-    type Transaction;
-    #[wasm_bindgen(method, catch)]
-    fn commit(this: &Transaction) -> Result<(), JsValue>;
-}
-
-/// The object store inside each database.
-const VALUES: &str = "values";
+/// Where the key lies that secrets are wrapped with.
+const WRAPPING: &str = "wrapping";
 
 type Changes = Vec<(String, Option<Vec<u8>>)>;
-/// By name: the promise of an open database.
-type Databases = Rc<RefCell<Map<String, Promise>>>;
+/// Values in the form in which the browser keeps them.
+type Finished = Vec<(String, JsValue)>;
 
 /// The stores of one engine.
 pub(super) struct Storage {
@@ -55,7 +35,7 @@ impl Storage {
         Self {
             reporter,
             memory: RefCell::default(),
-            databases: Rc::default(),
+            databases: Databases::default(),
         }
     }
 
@@ -65,10 +45,11 @@ impl Storage {
             let result = Ok(self.remembered(&prefix));
             return self.reporter.report(Input::Loaded { storage, result });
         };
-        let (reporter, begun) = (self.reporter.clone(), self.begin(name, "readonly", false));
+        let reporter = self.reporter.clone();
+        let begun = self.databases.begin(&name, "readonly", false);
         spawn_local(async move {
             let result = match begun.await {
-                Ok(begun) => read(&begun.transaction, &prefix)
+                Ok(begun) => read(&begun, &prefix)
                     .await
                     .map_err(|_| StorageFault::Blocked),
                 Err(error) => Err(fault(&error)),
@@ -78,16 +59,36 @@ impl Storage {
     }
 
     /// Stores and removes values, all or none.
-    pub(super) fn persist(&self, storage: StorageId, store: Store, changes: Changes, strict: bool) {
+    pub(super) fn persist(
+        &self,
+        storage: StorageId,
+        store: Store,
+        mut changes: Changes,
+        strict: bool,
+    ) {
         let Some(name) = database_name(store) else {
             self.remember(changes);
             let result = Ok(());
             return self.reporter.report(Input::Persisted { storage, result });
         };
-        let (reporter, begun) = (self.reporter.clone(), self.begin(name, "readwrite", strict));
+        let reporter = self.reporter.clone();
+        let is_secret =
+            |key: &String, value: &Option<_>| key.starts_with(SECRETS) && value.is_some();
+        let secrets: Changes = changes.extract_if(.., |(k, v)| is_secret(k, v)).collect();
+        let databases = self.databases.clone();
+        // Wrapping takes a while, in which a transaction would end: it comes first. Nobody writes to a
+        // secret before the last write is through, so that their order stays.
+        let begun = secrets
+            .is_empty()
+            .then(|| databases.begin(&name, "readwrite", strict));
         spawn_local(async move {
-            let result = match begun.await {
-                Ok(begun) => write(&begun.transaction, changes).await.map_err(|_| {
+            let finished = wrapped(&databases, &name, secrets).await;
+            let begun = match begun {
+                Some(begun) => begun.await,
+                None => databases.begin(&name, "readwrite", strict).await,
+            };
+            let result = match begun {
+                Ok(begun) => write(&begun, changes, finished).await.map_err(|_| {
                     // Whatever ends a transaction that could begin: the values have no room. Firefox
                     // takes no values from that connection next, whether there is room or not.
                     begun.let_go();
@@ -97,36 +98,6 @@ impl Storage {
             };
             reporter.report(Input::Persisted { storage, result });
         });
-    }
-
-    /// A transaction. The database is opened once; an operation takes its promise when it is asked
-    /// for, so that transactions begin in that order.
-    fn begin(
-        &self,
-        name: String,
-        mode: &'static str,
-        strict: bool,
-    ) -> impl Future<Output = Result<Begun, JsValue>> + 'static {
-        let databases = self.databases.clone();
-        let first = open(&databases, &name);
-        async move {
-            let mut opening = first;
-            let mut begun = transaction(&opening, mode, strict).await;
-            if let Err(error) = &begun {
-                let_go(&databases, &name, &opening);
-                if is(error, "InvalidStateError") {
-                    // Its connection was closed meanwhile, as when somebody deletes the database.
-                    opening = open(&databases, &name);
-                    begun = transaction(&opening, mode, strict).await;
-                }
-            }
-            begun.map(|transaction| Begun {
-                transaction,
-                databases,
-                name,
-                opening,
-            })
-        }
     }
 
     fn remembered(&self, prefix: &str) -> Vec<Entry> {
@@ -148,32 +119,10 @@ impl Storage {
     }
 }
 
-/// A transaction and where it came from.
-struct Begun {
-    transaction: IdbTransaction,
-    databases: Databases,
-    name: String,
-    opening: Promise,
-}
-
-impl Begun {
-    fn let_go(self) {
-        let_go(&self.databases, &self.name, &self.opening);
-    }
-}
-
 impl Drop for Storage {
     fn drop(&mut self) {
-        self.databases.take().into_values().for_each(close);
+        self.databases.close();
     }
-}
-
-fn close(opening: Promise) {
-    spawn_local(async move {
-        if let Ok(database) = JsFuture::from(opening).await {
-            database.unchecked_into::<IdbDatabase>().close();
-        }
-    });
 }
 
 /// None: memory.
@@ -185,67 +134,8 @@ fn database_name(store: Store) -> Option<String> {
     }
 }
 
-/// The promise of a database.
-fn open(databases: &Databases, name: &str) -> Promise {
-    let known = databases.borrow().get(name).cloned();
-    known.unwrap_or_else(|| {
-        let opening = future_to_promise(connect(name.to_owned()));
-        databases
-            .borrow_mut()
-            .insert(name.to_owned(), opening.clone());
-        opening
-    })
-}
-
-/// The next operation opens the database anew, unless one has already.
-fn let_go(databases: &Databases, name: &str, opening: &Promise) {
-    let mut databases = databases.borrow_mut();
-    let is_known = |known: &Promise| Object::is(known, opening);
-    if databases.get(name).is_some_and(is_known) {
-        databases.remove(name);
-        close(opening.clone());
-    }
-}
-
-async fn connect(name: String) -> Result<JsValue, JsValue> {
-    let factory = Reflect::get(&js_sys::global(), &"indexedDB".into())?;
-    if !factory.is_object() {
-        return Err(JsValue::NULL);
-    }
-    let request = factory
-        .unchecked_into::<IdbFactory>()
-        .open_with_u32(&name, 1)?;
-    let _upgrade = Listener::new(&request, "upgradeneeded", {
-        let request = request.clone();
-        move |_| {
-            // A failure here fails the opening, which is reported.
-            if let Ok(database) = request.result() {
-                let database: IdbDatabase = database.unchecked_into();
-                let _ = database.create_object_store(VALUES);
-            }
-        }
-    });
-    let database: IdbDatabase = settled(&request).await?.unchecked_into();
-    // Somebody deletes the database: let go of it. What is asked for later opens it anew.
-    let close = Reflect::get(&database, &"close".into())?.unchecked_into::<Function>();
-    database.set_onversionchange(Some(&close.bind0(&database)));
-    Ok(database.into())
-}
-
-async fn transaction(
-    opening: &Promise,
-    mode: &str,
-    strict: bool,
-) -> Result<IdbTransaction, JsValue> {
-    let database: Database = JsFuture::from(opening.clone()).await?.unchecked_into();
-    let options = Object::new();
-    let durability = if strict { "strict" } else { "relaxed" };
-    put(&options, "durability", durability);
-    database.transaction(VALUES, mode, &options)
-}
-
-async fn read(transaction: &IdbTransaction, prefix: &str) -> Result<Vec<Entry>, JsValue> {
-    let values = transaction.object_store(VALUES)?;
+async fn read(begun: &Begun, prefix: &str) -> Result<Vec<Entry>, JsValue> {
+    let values = begun.values()?;
     let last = format!("{prefix}\u{ffff}");
     let range = IdbKeyRange::bound(&prefix.into(), &last.into())?;
     // Both are asked for in one transaction: they see the same state.
@@ -254,30 +144,76 @@ async fn read(transaction: &IdbTransaction, prefix: &str) -> Result<Vec<Entry>, 
     let (keys, values) = (settled(&keys).await?, settled(&values).await?);
     let keys = keys.unchecked_into::<Array>();
     let values = values.unchecked_into::<Array>();
-    let entry = |(key, value): (JsValue, JsValue)| {
-        let bytes: Uint8Array = value.dyn_into().ok()?;
-        Some((key.as_string()?, bytes.to_vec()))
-    };
-    Ok(keys.iter().zip(values.iter()).filter_map(entry).collect())
-}
-
-async fn write(transaction: &IdbTransaction, changes: Changes) -> Result<(), JsValue> {
-    if let Err(error) = put_all(transaction, changes) {
-        // What was put before would be stored: all or none.
-        let _ = transaction.abort();
-        return Err(error);
+    let mut entries = Vec::new();
+    let mut wrapping = JsValue::UNDEFINED;
+    for (key, value) in keys.iter().zip(values.iter()) {
+        let Some(key) = key.as_string() else {
+            continue;
+        };
+        if wrap::is_wrapped(&value) {
+            if wrapping.is_undefined() {
+                wrapping = wrapping_key(&begun.databases, &begun.name).await?;
+            }
+            let opened = wrap::unwrap(&wrapping, &key, &value).await?;
+            entries.push((key, opened));
+        } else if let Ok(bytes) = value.dyn_into::<Uint8Array>() {
+            entries.push((key, bytes.to_vec()));
+        }
     }
-    // A page that goes away takes along what it has not committed. Where there is no such call, the
-    // browser commits when it finds nothing more to do.
-    let _ = transaction.unchecked_ref::<Transaction>().commit();
-    let done = Deferred::new();
-    transaction.set_oncomplete(Some(&done.resolve));
-    transaction.set_onabort(Some(&done.reject));
-    JsFuture::from(done.promise).await.map(|_| ())
+    Ok(entries)
 }
 
-fn put_all(transaction: &IdbTransaction, changes: Changes) -> Result<(), JsValue> {
-    let values = transaction.object_store(VALUES)?;
+/// The key that secrets are wrapped with; undefined where there is none yet.
+async fn wrapping_key(databases: &Databases, name: &str) -> Result<JsValue, JsValue> {
+    let begun = databases.begin(name, "readonly", false).await?;
+    let values = begun.values()?;
+    settled(&values.get(&WRAPPING.into())?).await
+}
+
+/// The key that secrets are to be wrapped with, made where there is none yet.
+async fn made_key(databases: &Databases, name: &str) -> Result<JsValue, JsValue> {
+    let known = wrapping_key(databases, name).await?;
+    if !known.is_undefined() {
+        return Ok(known);
+    }
+    let new = wrap::new_key().await?;
+    let begun = databases.begin(name, "readwrite", true).await?;
+    let values = begun.values()?;
+    // Where another page was faster, its key stays.
+    let _ = settled(&values.add_with_key(&new, &WRAPPING.into())?).await;
+    wrapping_key(databases, name).await
+}
+
+/// Secrets as they are to be stored. On insecure origins, and where the browser keeps no keys, they are
+/// stored as they are.
+async fn wrapped(databases: &Databases, name: &str, secrets: Changes) -> Finished {
+    let mut finished = Finished::new();
+    if secrets.is_empty() {
+        return finished;
+    }
+    let key = made_key(databases, name).await;
+    for (place, value) in secrets {
+        let value = value.unwrap_or_default();
+        let wrapped = match &key {
+            Ok(key) => wrap::wrap(key, &place, &value).await,
+            Err(error) => Err(error.clone()),
+        };
+        let plain = |_| Uint8Array::from(value.as_slice()).into();
+        finished.push((place, wrapped.unwrap_or_else(plain)));
+    }
+    // Once more with what it opens: the database may have been deleted meanwhile.
+    finished.extend(key.ok().map(|key| (WRAPPING.to_owned(), key)));
+    finished
+}
+
+async fn write(begun: &Begun, changes: Changes, finished: Finished) -> Result<(), JsValue> {
+    let put = begun
+        .values()
+        .and_then(|values| put_all(&values, changes, finished));
+    begun.end(put).await
+}
+
+fn put_all(values: &IdbObjectStore, changes: Changes, finished: Finished) -> Result<(), JsValue> {
     for (key, value) in changes {
         let key = JsValue::from(key);
         match value {
@@ -285,18 +221,10 @@ fn put_all(transaction: &IdbTransaction, changes: Changes) -> Result<(), JsValue
             None => values.delete(&key)?,
         };
     }
-    Ok(())
-}
-
-/// The result of a request once it has one.
-async fn settled(request: &IdbRequest) -> Result<JsValue, JsValue> {
-    let done = Deferred::new();
-    request.set_onsuccess(Some(&done.resolve));
-    request.set_onerror(Some(&done.reject));
-    match JsFuture::from(done.promise).await {
-        Ok(_) => request.result(),
-        Err(_) => Err(request.error()?.into()),
+    for (key, value) in finished {
+        values.put_with_key(&value, &key.into())?;
     }
+    Ok(())
 }
 
 /// Why no transaction could begin, for the engine.
@@ -306,8 +234,4 @@ fn fault(error: &JsValue) -> StorageFault {
     } else {
         StorageFault::Blocked
     }
-}
-
-fn is(error: &JsValue, name: &str) -> bool {
-    Reflect::get(error, &"name".into()).is_ok_and(|own| own == name)
 }

@@ -279,14 +279,34 @@ pub mod record {
 
 /// Versions of what is stored.
 pub mod stored {
+    /// The one identity that a store had.
+    pub const IDENTITY_ALONE: u8 = 1;
     /// An identity.
-    pub const IDENTITY: u8 = 1;
+    pub const IDENTITY: u8 = 2;
     /// A group.
     pub const GROUP: u8 = 1;
     /// A graph.
     pub const GRAPH: u8 = 1;
     /// An exported database.
     pub const DATABASE: u8 = 1;
+}
+
+/// Versions of what is taken along under a password.
+pub mod exported {
+    /// An identity.
+    pub const IDENTITY: u8 = 1;
+}
+
+/// Texts sealed under a password.
+pub mod sealed {
+    /// Argon2id and ChaCha20-Poly1305.
+    pub const VERSION: u8 = 1;
+}
+
+/// What an identity shows of itself.
+pub mod card {
+    /// The form of it.
+    pub const VERSION: u8 = 1;
 }
 
 /// Kinds of invitations.

@@ -13,15 +13,23 @@ pub enum TextKind {
     Node,
     /// An invitation.
     Invitation,
+    /// What an identity shows of itself.
+    Card,
+    /// An identity to take along, sealed under a password.
+    Identity,
 }
 
 impl TextKind {
-    const ALL: [Self; 2] = [Self::Node, Self::Invitation];
+    const ALL: [Self; 4] = [Self::Node, Self::Invitation, Self::Card, Self::Identity];
 
-    fn prefix(self) -> &'static str {
+    /// How such texts begin.
+    #[must_use]
+    pub fn prefix(self) -> &'static str {
         match self {
             Self::Node => "pg-node:",
             Self::Invitation => "pg-invite:",
+            Self::Card => "pg-card:",
+            Self::Identity => "pg-identity:",
         }
     }
 
@@ -29,6 +37,8 @@ impl TextKind {
         match self {
             Self::Node => "a node address",
             Self::Invitation => "an invitation",
+            Self::Card => "a card of an identity",
+            Self::Identity => "an exported identity",
         }
     }
 }
