@@ -4,6 +4,7 @@ import { PeerError } from './errors.js';
 import type {
   AnsweredEvent,
   ConnectionInfo,
+  IdentityInfo,
   NodeStatus,
   Opened,
   PeerRecord,
@@ -43,9 +44,22 @@ export function recordOf(answer: Answer): PeerRecord {
 }
 
 export function recordsOf(answer: Answer): PeerRecord[] {
-  if (Array.isArray(answer)) return answer;
+  if (Array.isArray(answer)) return answer as PeerRecord[];
   throw missing('records');
 }
+
+export function identityOf(answer: Answer): IdentityInfo {
+  if (typeof answer === 'object' && 'card' in answer) return answer;
+  throw missing('identity');
+}
+
+export function identitiesOf(answer: Answer): IdentityInfo[] {
+  if (Array.isArray(answer)) return answer as IdentityInfo[];
+  throw missing('identities');
+}
+
+/** Of commands that are answered with nothing. */
+export function nothing(): void {}
 
 function missing(what: string): PeerError {
   return new PeerError('internal', `the engine answered without: ${what}`);

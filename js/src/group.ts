@@ -27,8 +27,8 @@ import {
   checkedText,
   type InvitationOptions,
   type OpenOptions,
+  type OwnerOptions,
   openArguments,
-  type StorageOptions,
   seconds,
   timeoutOf,
 } from './options.js';
@@ -86,9 +86,9 @@ export class PeerGroup extends Handle<GroupEvents> {
   }
 
   /** Removes local data; open handles become invalid. PeerGroupDelete. */
-  static async delete(groupId: GroupId, options?: StorageOptions): Promise<void> {
+  static async delete(groupId: GroupId, options?: OwnerOptions): Promise<void> {
     const id = checkedText('PeerGroup.delete', 'groupId', groupId);
-    const given = checked('PeerGroup.delete', 'storage', options);
+    const given = checked('PeerGroup.delete', 'owner', options);
     const host = await engine();
     await remove(host, id, given);
   }
@@ -195,7 +195,7 @@ export class PeerGroup extends Handle<GroupEvents> {
   }
 
   /** A create that fails leaves nothing behind. */
-  async #connectOrUndo(connect: ConnectOptions, storage: StorageOptions): Promise<void> {
+  async #connectOrUndo(connect: ConnectOptions, storage: OwnerOptions): Promise<void> {
     try {
       await this.connect(connect);
     } catch (error) {
@@ -206,7 +206,7 @@ export class PeerGroup extends Handle<GroupEvents> {
   }
 }
 
-async function remove(host: EngineHost, id: string, storage: StorageOptions): Promise<void> {
+async function remove(host: EngineHost, id: string, storage: OwnerOptions): Promise<void> {
   const { answer } = host.request(
     (engine) => engine.deleteGroup(openArguments(storage), id),
     () => undefined,

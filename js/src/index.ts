@@ -23,6 +23,7 @@ export type {
 export { type GraphEvents, type GraphStatus, PeerGraph } from './graph.js';
 export { type GroupEvents, PeerGroup } from './group.js';
 export type { ConnectionChange, GroupStatus, HandleEvents } from './handle.js';
+export { type CreateIdentityOptions, Identity } from './identity.js';
 export { init, shutdown, type VersionInfo, type WasmSource } from './load.js';
 export type { IncomingData } from './node.js';
 export type {
@@ -35,6 +36,7 @@ export type {
   InvitationOptions,
   OpenGraphOptions,
   OpenOptions,
+  OwnerOptions,
   SendOptions,
   StorageOptions,
   ValidateRecord,

@@ -1,6 +1,7 @@
 // Options as the app gives them: known names only, of the right types, with defaults.
 
 import { invalidArgument, PeerError } from './errors.js';
+import type { Identity } from './identity.js';
 import type {
   NodeAddress,
   NodeId,
@@ -18,8 +19,14 @@ export interface StorageOptions {
   readonly storage?: 'default' | 'memory' | { readonly name: string };
 }
 
+/** Where something is kept, and whose it is. */
+export interface OwnerOptions extends StorageOptions {
+  /** Default: the default identity. Without `storage`, what is kept where the identity is. */
+  readonly identity?: Identity;
+}
+
 /** How to open a group or graph. */
-export interface OpenOptions extends StorageOptions {
+export interface OpenOptions extends OwnerOptions {
   /** One or several, tried in turn, failed over. Default: the invitation's; else required. */
   readonly rendezvous?: string | readonly string[];
   /** Added to what the rendezvous server hands out. */
@@ -158,9 +165,12 @@ const storage = is(
   "'default', 'memory' or { name }",
 );
 
+const identity = is(isIdentity, 'an Identity');
+
 const STORAGE: Checks = { storage };
+const OWNER: Checks = { ...STORAGE, identity };
 const OPEN: Checks = {
-  ...STORAGE,
+  ...OWNER,
   rendezvous: servers,
   iceServers: is(isIceServers, 'a list of { urls, username, credential } with stun: or turn: URLs'),
   iceTransportPolicy: policy,
@@ -177,6 +187,8 @@ const CONNECT: Checks = { timeout: milliseconds, signal, addresses };
 /** The tables of options, by call. */
 export const TABLES = {
   storage: STORAGE,
+  owner: OWNER,
+  createIdentity: { ...STORAGE, name: text, classifier: text },
   open: OPEN,
   connect: CONNECT,
   create: {
@@ -233,10 +245,12 @@ export function timeoutOf(options: { readonly timeout?: number }): number {
 
 /** Open options in the engine's form. */
 export function openArguments(options: OpenGraphOptions): OpenArguments {
-  const { storage = 'default', rendezvous = [], iceServers = [] } = options;
+  const { identity, rendezvous = [], iceServers = [] } = options;
+  const { storage = identity?.storage ?? 'default' } = options;
   return {
     memory: storage === 'memory',
     store: typeof storage === 'object' ? storage.name : undefined,
+    identity: identity?.peerId,
     rendezvous: typeof rendezvous === 'string' ? [rendezvous] : [...rendezvous],
     iceServers: iceServers.map(({ urls, username = '', credential = '' }) => ({
       urls: typeof urls === 'string' ? [urls] : [...urls],
@@ -269,6 +283,12 @@ function isNamed(value: unknown): boolean {
   if (!isObject(value)) return false;
   const { name } = value;
   return isText(name) && name !== '';
+}
+
+function isIdentity(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { peerId, card } = value;
+  return isText(peerId) && typeof card === 'function';
 }
 
 function isTexts(value: unknown): value is readonly string[] {

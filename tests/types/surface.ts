@@ -16,6 +16,7 @@ import {
   type GroupId,
   type GroupStatus,
   type GraphSecurity,
+  type Identity,
   type InvitationInfo,
   type init,
   type ListenOptions,
@@ -32,6 +33,7 @@ import {
   type RecordId,
   type Records,
   type Role,
+  type OpenOptions,
   type Search,
   type StorageOptions,
   type shutdown,
@@ -330,6 +332,44 @@ holds<
       id: string,
       options: { security: GraphSecurity; syncPrecedence: string[] },
     ) => Promise<PeerGraph>
+  >
+>();
+
+// Identities.
+holds<
+  Same<
+    Pick<Identity, 'peerId' | 'name' | 'setName' | 'card' | 'export' | 'delete'>,
+    {
+      readonly peerId: PeerId;
+      readonly name: string;
+      setName: (name: string) => Promise<void>;
+      card: () => string;
+      export: (password: string) => Promise<string>;
+      delete: () => Promise<void>;
+    }
+  >
+>();
+holds<
+  Fits<
+    typeof Identity.create,
+    (options?: StorageOptions & { name?: string; classifier?: string }) => Promise<Identity>
+  >
+>();
+holds<Fits<typeof Identity.default, (options?: StorageOptions) => Promise<Identity>>>();
+holds<Fits<typeof Identity.list, (options?: StorageOptions) => Promise<Identity[]>>>();
+holds<
+  Fits<
+    typeof Identity.import,
+    (text: string, password: string, options?: StorageOptions) => Promise<Identity>
+  >
+>();
+not<Fits<new () => Identity, typeof Identity>>();
+holds<Same<OpenOptions['identity'], Identity | undefined>>();
+holds<Fits<CreateOptions, { readonly identity?: Identity }>>();
+holds<
+  Fits<
+    typeof PeerGroup.delete,
+    (id: GroupId, options?: StorageOptions & { identity?: Identity }) => Promise<void>
   >
 >();
 

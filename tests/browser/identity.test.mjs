@@ -1,0 +1,236 @@
+// Identities in real browsers: moving to another one, and what of them lies in IndexedDB.
+
+import assert from 'node:assert/strict';
+import { createPrivateKey, createPublicKey } from 'node:crypto';
+import { after, before, describe, test } from 'node:test';
+import { ownNetwork } from './network.mjs';
+import { Page } from './page.mjs';
+import { Stage } from './stage.mjs';
+
+await ownNetwork(import.meta.url);
+
+const LIMIT = { timeout: 60_000 };
+const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
+
+/** An identity's id as text, from its seed. */
+function peerOf(seed) {
+  const head = Buffer.from('302e020100300506032b657004220420', 'hex');
+  const key = createPrivateKey({ key: Buffer.concat([head, seed]), format: 'der', type: 'pkcs8' });
+  const bytes = createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-32);
+  const bits = [...bytes].map((byte) => byte.toString(2).padStart(8, '0')).join('');
+  const groups = bits.match(/.{1,5}/g).map((group) => group.padEnd(5, '0'));
+  return groups.map((group) => BASE32[Number.parseInt(group, 2)]).join('');
+}
+
+/** Runs `action` in the page with the package; a rejection comes out as its code. */
+const asked = (page, action, ...args) =>
+  page.run(
+    `(async () => {
+      try { return await (${action})(lab.api, ...${JSON.stringify(args)}); }
+      catch (error) { return { code: error.code ?? String(error) }; }
+    })()`,
+  );
+
+/** Everything in a page's database: bytes as hexadecimal under their keys, keys as what they let one do. */
+const stored = (page, name = 'peer-group') =>
+  page.run(async (database) => {
+    const done = (request) =>
+      new Promise((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+      });
+    const opened = await done(indexedDB.open(database));
+    const values = opened.transaction('values').objectStore('values');
+    const [keys, all] = await Promise.all([done(values.getAllKeys()), done(values.getAll())]);
+    opened.close();
+    const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+    const plain = (value) => {
+      if (value instanceof Uint8Array) return [hex(value)];
+      if (value instanceof ArrayBuffer) return [hex(new Uint8Array(value))];
+      if (Array.isArray(value)) return value.flatMap(plain);
+      const { extractable, algorithm, usages } = value;
+      return [{ extractable, algorithm: algorithm.name, usages: [...usages].sort() }];
+    };
+    return Object.fromEntries(keys.map((key, index) => [key, plain(all[index])]));
+  }, name);
+
+/** Under which keys the secret of that identity lies in clear. */
+function inClear(values, peerId) {
+  const holds = (hex) => {
+    const bytes = Buffer.from(hex, 'hex');
+    for (let at = 0; at + 32 <= bytes.length; at += 1)
+      if (peerOf(bytes.subarray(at, at + 32)) === peerId) return true;
+    return false;
+  };
+  const pieces = (of) => of.filter((piece) => typeof piece === 'string');
+  return Object.keys(values).filter((key) => pieces(values[key]).some(holds));
+}
+
+/** Puts bytes into a page's database before the package has opened it. */
+const put = (page, key, bytes) =>
+  page.run(
+    async (name, value) => {
+      await new Promise((resolve, reject) => {
+        const request = indexedDB.open('peer-group', 1);
+        request.onupgradeneeded = () => request.result.createObjectStore('values');
+        request.onerror = () => reject(request.error);
+        request.onsuccess = () => {
+          const change = request.result.transaction('values', 'readwrite');
+          change.objectStore('values').put(new Uint8Array(value), name);
+          change.oncomplete = () => resolve(request.result.close());
+          change.onabort = () => reject(change.error);
+        };
+      });
+    },
+    key,
+    [...bytes],
+  );
+
+describe('identities in browsers', { timeout: 400_000 }, () => {
+  let stage;
+  let count = 0;
+  /** A page in a browser of its own, in which nobody was before. */
+  const fresh = (kind) => {
+    count += 1;
+    return stage.page(kind, `${kind} fresh ${count}`);
+  };
+
+  before(async () => {
+    stage = await Stage.set();
+  });
+  after(() => stage?.clear());
+
+  test('an identity moves from Chromium to Firefox', LIMIT, async (t) => {
+    const here = await fresh('chromium');
+    const there = await fresh('firefox');
+    const { text, ms, ...anna } = await asked(here, async ({ Identity }) => {
+      const made = await Identity.create({ name: 'Änne', classifier: 'work' });
+      const begun = performance.now();
+      const text = await made.export('correct horse');
+      const ms = performance.now() - begun;
+      return { peerId: made.peerId, name: made.name, card: made.card(), text, ms };
+    });
+    t.diagnostic(`exported in ${Math.round(ms)} ms`);
+    const take = (password) =>
+      asked(
+        there,
+        async ({ Identity }, sealed, under) => {
+          const { peerId, name, card } = await Identity.import(sealed, under).then((taken) => ({
+            peerId: taken.peerId,
+            name: taken.name,
+            card: taken.card(),
+          }));
+          return { peerId, name, card };
+        },
+        text,
+        password,
+      );
+    assert.deepEqual(await take('correct hors'), { code: 'wrong-password' });
+    assert.deepEqual(await take('correct horse'), anna);
+    assert.deepEqual(await take('correct horse'), { code: 'already-exists' });
+    await there.reload();
+    const known = await asked(there, async ({ Identity, PeerGroup }) => {
+      const [first, ...others] = await Identity.list();
+      const group = await PeerGroup.create({ friendlyName: 'Theirs' });
+      return { of: group.peerId, first: first.peerId, others: others.length };
+    });
+    assert.deepEqual(known, { of: anna.peerId, first: anna.peerId, others: 0 });
+    await Promise.all([here.isQuiet(), there.isQuiet()]);
+  });
+
+  for (const kind of ['chromium', 'firefox']) {
+    test(`the key of an identity does not lie about in ${kind}`, LIMIT, async () => {
+      const page = await fresh(kind);
+      const peerId = await asked(page, async ({ Identity, PeerGroup }) => {
+        const made = await Identity.create({ name: 'Anna' });
+        await PeerGroup.create({ friendlyName: 'Hers', identity: made });
+        await made.setName('Anne');
+        return made.peerId;
+      });
+      const values = await stored(page);
+      assert.deepEqual(values.wrapping, [
+        { extractable: false, algorithm: 'AES-GCM', usages: ['decrypt', 'encrypt'] },
+      ]);
+      assert.deepEqual(inClear(values, peerId), []);
+      await page.reload();
+      const again = await asked(page, async ({ Identity }) => {
+        const [first] = await Identity.list();
+        return [first.peerId, first.name];
+      });
+      assert.deepEqual(again, [peerId, 'Anne']);
+      await page.isQuiet();
+    });
+
+    test(`an identity of before is wrapped when it is read in ${kind}`, LIMIT, async () => {
+      const page = await fresh(kind);
+      const seed = Buffer.alloc(32, 5);
+      const peerId = peerOf(seed);
+      await put(page, 'identity', Buffer.concat([Buffer.from([1]), seed, Buffer.from([0])]));
+      assert.deepEqual(inClear(await stored(page), peerId), ['identity'], 'it is found in clear');
+      const read = await asked(page, async ({ Identity }) => (await Identity.default()).peerId);
+      assert.equal(read, peerId);
+      const values = await stored(page);
+      assert.deepEqual(inClear(values, peerId), []);
+      assert.ok(!('identity' in values));
+      await page.isQuiet();
+    });
+  }
+
+  test('two pages that begin at once wrap with the same key', LIMIT, async () => {
+    const one = await fresh('chromium');
+    const two = await Page.open(one.raw.browser(), stage.origin);
+    const make = (page) =>
+      asked(page, async ({ Identity }) => (await Identity.create({ name: 'One of two' })).peerId);
+    const made = await Promise.all([make(one), make(two)]);
+    for (const page of [one, two]) {
+      const listed = await asked(page, async ({ Identity }) =>
+        (await Identity.list()).map((identity) => identity.peerId),
+      );
+      assert.deepEqual([...listed].sort(), [...made].sort());
+    }
+  });
+
+  test('without WebCrypto, as on insecure origins, it is kept as it is', LIMIT, async () => {
+    const page = await fresh('chromium');
+    await page.raw.evaluateOnNewDocument(() => {
+      Object.defineProperty(Crypto.prototype, 'subtle', { get: () => undefined });
+    });
+    await page.reload();
+    const peerId = await asked(page, async ({ Identity }) => (await Identity.default()).peerId);
+    const values = await stored(page);
+    assert.deepEqual(inClear(values, peerId), [`identity/${peerId}`]);
+    assert.ok(!('wrapping' in values));
+    await page.reload();
+    const again = await asked(page, async ({ Identity }) => (await Identity.default()).peerId);
+    assert.equal(again, peerId);
+    await page.isQuiet();
+  });
+
+  test('who cannot be unwrapped is not replaced by somebody else', LIMIT, async () => {
+    const page = await fresh('chromium');
+    const peerId = await asked(page, async ({ Identity }) => (await Identity.default()).peerId);
+    await page.run(async () => {
+      const other = await crypto.subtle.generateKey({ name: 'AES-GCM', length: 256 }, false, [
+        'encrypt',
+        'decrypt',
+      ]);
+      await new Promise((resolve, reject) => {
+        const request = indexedDB.open('peer-group');
+        request.onsuccess = () => {
+          const change = request.result.transaction('values', 'readwrite');
+          change.objectStore('values').put(other, 'wrapping');
+          change.oncomplete = () => resolve(request.result.close());
+          change.onabort = () => reject(change.error);
+        };
+      });
+    });
+    for (const call of [
+      ({ Identity }) => Identity.default(),
+      ({ Identity }) => Identity.list(),
+      ({ PeerGroup }) => PeerGroup.create({ friendlyName: 'x' }),
+    ])
+      assert.deepEqual(await asked(page, call), { code: 'no-key-access' });
+    assert.ok(`identity/${peerId}` in (await stored(page)));
+    await page.isQuiet();
+  });
+});
