@@ -464,7 +464,9 @@ impl Graph {
 
     /// This machine's wall clock was set: how far others are from it must be asked anew, soon.
     fn clock_was_set(&mut self, cx: &mut Context<'_>, by: i64) {
-        self.server_time = self.server_time.map(|offset| offset.saturating_sub(by));
+        let moved = |offset: i64| offset.saturating_sub(by);
+        // Ahead may also be a sleep in which the monotonic clock stood still: then nothing moved.
+        self.server_time = self.server_time.filter(|_| by < 0).map(moved);
         let links: Vec<LinkId> = self.links.keys().copied().collect();
         for id in links {
             if let Some(link) = self.links.get_mut(&id) {
