@@ -26,6 +26,7 @@ mod sockets;
 mod stun;
 #[cfg(test)]
 mod tests;
+mod udp;
 
 use allocation::Allocation;
 pub use credentials::{CREDENTIALS_S, Offer, Secret, Servers};
@@ -41,6 +42,8 @@ pub const PACKET_BYTES: usize = 2048;
 pub struct Client {
     /// Its own address, or that of whatever translates it.
     pub address: SocketAddr,
+    /// Which of this machine's addresses it writes to, where that is known; not over a stream.
+    pub wrote_to: Option<IpAddr>,
     /// Its connection, never used twice; None over UDP.
     pub stream: Option<u64>,
 }

@@ -26,7 +26,7 @@ use peer_group::wire::sync::{Answers, Digests, Message};
 use peer_group::wire::text::{self, TextKind};
 
 use crate::attempt::bounded;
-use crate::{pair, records, rooms};
+use crate::{pair, records, rooms, turn};
 
 /// Something that inputs are thrown at.
 pub(crate) struct Target {
@@ -86,6 +86,12 @@ pub(crate) const TARGETS: &[Target] = &[
         run: rooms::run,
         longest: 512,
         share: 2,
+    },
+    Target {
+        name: "turn",
+        run: turn::run,
+        longest: 512,
+        share: 1,
     },
     Target {
         name: "pair",

@@ -17,6 +17,7 @@ mod rooms;
 mod samples;
 mod search;
 mod trail;
+mod turn;
 
 use std::path::Path;
 use std::process::ExitCode;

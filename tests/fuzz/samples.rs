@@ -27,6 +27,7 @@ use crate::decoders::Target;
 use crate::pair::{self, What};
 use crate::records;
 use crate::rooms;
+use crate::turn;
 
 const GROUP_SEED: [u8; 32] = [9; 32];
 const SEED: [u8; 32] = [5; 32];
@@ -61,6 +62,7 @@ impl Samples {
         let own = match target.name {
             "pair" => return self.scripts.clone(),
             "rooms" => return rooms::scripts(),
+            "turn" => return turn::scripts(),
             _ => self.messages.iter(),
         };
         own.filter(|message| message.len() <= target.longest)

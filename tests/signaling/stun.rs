@@ -37,7 +37,12 @@ pub(crate) enum Wire {
 
 impl Wire {
     pub(crate) async fn udp(server: SocketAddr) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let own = if server.is_ipv4() {
+            "127.0.0.1:0"
+        } else {
+            "[::1]:0"
+        };
+        let socket = UdpSocket::bind(own).await.unwrap();
         socket.connect(server).await.unwrap();
         Self::Udp(socket)
     }

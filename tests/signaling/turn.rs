@@ -43,6 +43,32 @@ async fn one_port_answers_stun_over_udp_and_tcp_beside_everything_else() {
     assert!(answer.ends_with("ok\n"), "{answer}");
 }
 
+/// A client takes only what comes from where it wrote to, and a machine may have many addresses.
+#[tokio::test]
+async fn udp_is_answered_from_the_address_that_was_asked() {
+    for (listen, asked) in [
+        ("0.0.0.0:0", &["127.0.0.1", "127.0.0.2"][..]),
+        ("[::]:0", &["127.0.0.1", "127.0.0.2", "::1"]),
+    ] {
+        let served = Served::start(with(Turn::Here {
+            listen: Some(listen.parse().unwrap()),
+            host: None,
+        }))
+        .await;
+        let (urls, user, password) = credentials(served.address, node(1)).await;
+        let port = urls[0].split([':', '?']).nth(2).unwrap().parse().unwrap();
+        for ip in asked {
+            let at = SocketAddr::new(ip.parse().unwrap(), port);
+            let mut wire = Wire::udp(at).await;
+            let own = wire.own_address();
+            assert_eq!(seen_from(&mut wire).await, own, "at {at}");
+            Relay::allocate(wire, user.clone(), password.clone())
+                .await
+                .unwrap();
+        }
+    }
+}
+
 #[tokio::test]
 async fn two_clients_relay_to_each_other_over_any_wire() {
     let served = Served::start(Settings::default()).await;

@@ -1,6 +1,7 @@
 //! TURN beside the rendezvous: where it listens, and what comes to it over the same port.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,37 +40,23 @@ pub(super) async fn bind(settings: &mut Settings, seed: [u8; 32]) -> Result<Boun
         }
         Turn::Here { listen, host } => (listen, host, settings.turn_limits),
     };
+    let own = listener.local_addr().map_err(refused)?;
     let (udp, extra) = match listen {
-        Some(at) => {
-            let refused = |error| StartError::Turn(at, error);
-            let udp = UdpSocket::bind(at).await.map_err(refused)?;
-            let own = udp.local_addr().map_err(refused)?;
-            let shared = listener.local_addr().is_ok_and(|at| at == own);
-            let extra = if shared {
-                None
-            } else {
-                Some(TcpListener::bind(own).await.map_err(refused)?)
-            };
-            (udp, extra)
+        Some(at) if at != own => {
+            let (extra, udp) = both(at)
+                .await
+                .map_err(|error| StartError::Turn(at, error))?;
+            (udp, Some(extra))
         }
-        None => {
-            let mut tries = TRIES;
-            let udp = loop {
-                let at = listener.local_addr().map_err(refused)?;
-                match UdpSocket::bind(at).await {
-                    Ok(udp) => break udp,
-                    Err(error)
-                        if settings.listen.port() == 0
-                            && tries > 0
-                            && error.kind() == io::ErrorKind::AddrInUse =>
-                    {
-                        tries -= 1;
-                        listener = TcpListener::bind(settings.listen).await.map_err(refused)?;
-                    }
-                    Err(error) => return Err(StartError::Turn(at, error)),
-                }
-            };
-            (udp, None)
+        _ if settings.listen.port() == 0 => {
+            let refused = |error| StartError::Turn(settings.listen, error);
+            let both = both(settings.listen).await.map_err(refused)?;
+            listener = both.0;
+            (both.1, None)
+        }
+        _ => {
+            let udp = UdpSocket::bind(own).await;
+            (udp.map_err(|error| StartError::Turn(own, error))?, None)
         }
     };
     let port = udp.local_addr().map_err(refused)?.port();
@@ -80,12 +67,30 @@ pub(super) async fn bind(settings: &mut Settings, seed: [u8; 32]) -> Result<Boun
         secret: secret.clone(),
         servers: Servers::Here { host, port },
     });
-    let turn = Some(Arc::new(Sockets::new(udp, limits, secret, seed)));
+    let sockets = Sockets::new(udp, limits, secret, seed).map_err(StartError::System)?;
+    let turn = Some(Arc::new(sockets));
     Ok(Bound {
         listener,
         turn,
         extra,
     })
+}
+
+/// TCP and UDP on one port; where any will do, one that is free for both.
+async fn both(at: SocketAddr) -> io::Result<(TcpListener, UdpSocket)> {
+    let mut tries = TRIES;
+    loop {
+        let tcp = TcpListener::bind(at).await?;
+        match UdpSocket::bind(tcp.local_addr()?).await {
+            Ok(udp) => return Ok((tcp, udp)),
+            Err(error)
+                if at.port() == 0 && tries > 0 && error.kind() == io::ErrorKind::AddrInUse =>
+            {
+                tries -= 1;
+            }
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 impl Bound {

@@ -15,6 +15,7 @@ use tracing::{debug, warn};
 
 use super::allocation::ALLOCATION_MS;
 use super::stun::framed;
+use super::udp::{Rows, Udp};
 use super::{Client, Counts, Limits, PACKET_BYTES, Secret, Turn};
 
 /// Packets that wait to be taken by a connection; more are lost, as packets may be.
@@ -31,7 +32,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Shared by everything that hears packets. The lock is held for one packet at a time.
 pub(crate) struct Sockets {
     started: Instant,
-    udp: UdpSocket,
+    udp: Udp,
     inner: Mutex<Inner>,
     streams: Arc<Semaphore>,
 }
@@ -58,17 +59,22 @@ impl Drop for Place {
 }
 
 impl Sockets {
-    pub(crate) fn new(udp: UdpSocket, limits: Limits, secret: Secret, seed: [u8; 32]) -> Self {
-        Self {
+    pub(crate) fn new(
+        udp: UdpSocket,
+        limits: Limits,
+        secret: Secret,
+        seed: [u8; 32],
+    ) -> io::Result<Self> {
+        Ok(Self {
             started: Instant::now(),
-            udp,
+            udp: Udp::new(udp)?,
             inner: Mutex::new(Inner {
                 turn: Turn::new(limits, secret, seed),
                 streams: BTreeMap::new(),
                 last: 0,
             }),
             streams: Arc::new(Semaphore::new(limits.streams)),
-        }
+        })
     }
 
     /// Ends what is due.
@@ -83,26 +89,20 @@ impl Sockets {
 
     /// Hears packets over UDP until the server stops.
     pub(crate) async fn hear(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
-        // One more, so that what is too long is told from what just fits.
-        let mut packet = [0; PACKET_BYTES + 1];
+        let mut rows = Rows::new();
         let mut out = Vec::with_capacity(PACKET_BYTES);
         loop {
             let heard = tokio::select! {
-                heard = self.udp.recv_from(&mut packet) => heard,
+                heard = self.udp.hear(&mut rows) => heard,
                 _ = stop.wait_for(|stop| *stop) => return,
             };
-            match heard {
-                Ok((len, address)) if len <= PACKET_BYTES => {
-                    let from = Client {
-                        address,
-                        stream: None,
-                    };
-                    self.take(from, packet.get(..len).unwrap_or_default(), &mut out);
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    warn!(%error, "cannot hear UDP");
-                    tokio::time::sleep(PAUSE).await;
+            if let Err(error) = heard {
+                warn!(%error, "cannot hear UDP");
+                tokio::time::sleep(PAUSE).await;
+            }
+            for (from, packet) in rows.packets() {
+                if packet.len() <= PACKET_BYTES {
+                    self.take(from, packet, &mut out);
                 }
             }
         }
@@ -157,6 +157,7 @@ impl Sockets {
         drop(inner);
         let client = Client {
             address,
+            wrote_to: None,
             stream: Some(id),
         };
         let sockets = Arc::clone(self);
@@ -226,9 +227,9 @@ impl Sockets {
                     let _ = queue.try_send(out.clone());
                 }
             }
-            Some(Client { address, .. }) => {
+            Some(to) => {
                 drop(inner);
-                let _ = self.udp.try_send_to(out, address);
+                self.udp.send(to, out);
             }
             None => {}
         }

@@ -12,6 +12,7 @@ use super::{Client, Limits, Offer, Secret, Servers, Turn};
 use crate::rooms::Rate;
 
 mod bounds;
+mod random;
 mod relaying;
 mod requests;
 
@@ -102,6 +103,7 @@ impl Place {
     fn peer(&mut self, address: &str, tag: u8) -> Peer {
         let client = Client {
             address: address.parse().unwrap(),
+            wrote_to: None,
             stream: None,
         };
         self.peer_at(client, tag)

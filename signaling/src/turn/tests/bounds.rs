@@ -95,6 +95,7 @@ fn strangers_are_answered_so_often_and_users_meanwhile_too() {
     let (user, _) = place.allocated("192.0.2.1:1", 1);
     let stranger = Client {
         address: "192.0.2.1:2".parse().unwrap(),
+        wrote_to: None,
         stream: None,
     };
     let binding = unsigned(Class::Request, method::BINDING, &[]);
@@ -110,6 +111,7 @@ fn strangers_are_answered_so_often_and_users_meanwhile_too() {
     assert_eq!(user.ask(&mut place, method::REFRESH, &[]).code(), 0);
     let elsewhere = Client {
         address: "192.0.2.2:2".parse().unwrap(),
+        wrote_to: None,
         stream: None,
     };
     assert!(place.packet(elsewhere, &binding).is_some());
@@ -124,6 +126,7 @@ fn an_answer_to_a_stranger_is_not_much_longer_than_its_question() {
     let mut place = Place::new(Limits::default());
     let client = Client {
         address: "[2001:db8::1]:2".parse().unwrap(),
+        wrote_to: None,
         stream: None,
     };
     for (kind, parts, most) in [

@@ -79,6 +79,7 @@ fn channels_are_each_ends_own_and_padded_where_there_is_a_stream() {
     let (a, at_a) = place.allocated("192.0.2.1:1000", 1);
     let stream = Client {
         address: "198.51.100.2:2000".parse().unwrap(),
+        wrote_to: None,
         stream: Some(5),
     };
     let b = place.peer_at(stream, 2);
@@ -110,6 +111,7 @@ fn channels_are_each_ends_own_and_padded_where_there_is_a_stream() {
     assert_eq!(place.packet(a.client, b"\x40\x01"), None);
     let nobody = Client {
         address: "192.0.2.9:1".parse().unwrap(),
+        wrote_to: None,
         stream: None,
     };
     assert_eq!(place.packet(nobody, b"\x40\x01\0\x02hi"), None);

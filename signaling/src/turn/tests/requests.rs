@@ -12,6 +12,7 @@ fn who_asks_where_it_is_seen_from_is_told() {
     ] {
         let client = Client {
             address: seen.parse().unwrap(),
+            wrote_to: None,
             stream: None,
         };
         let answer = place.request(client, &unsigned(Class::Request, method::BINDING, &[]));
