@@ -41,7 +41,7 @@ use effect::Effect;
 use event::{Answer, ConnectionInfo, Event, Status};
 use identities::Desk;
 use input::Input;
-use node::{Kind, Node};
+use node::Node;
 use opening::{Operation, What};
 use stretching::Stretching;
 
@@ -153,14 +153,7 @@ impl Engine {
                 store,
                 identity,
                 group,
-            } => {
-                let options = OpenOptions {
-                    store,
-                    identity,
-                    ..OpenOptions::default()
-                };
-                self.open(options, What::DeleteGroup(group))
-            }
+            } => self.open(OpenOptions::of(store, identity), What::DeleteGroup(group)),
             Command::Connect {
                 handle,
                 timeout_ms,
@@ -203,13 +196,7 @@ impl Engine {
                 Ok(Some(Answer::Done))
             }),
             Command::CreateInvitation { handle, invitation } => {
-                self.on_node(now, handle, false, |node, cx, _| match &mut node.kind {
-                    Kind::Group(group) => {
-                        let text = group.invite(cx.random, cx.now, &invitation)?;
-                        Ok(Some(Answer::Invitation(text)))
-                    }
-                    Kind::Graph { .. } => Err(Code::InvalidGroup.into()),
-                })
+                self.create_invitation(now, handle, &invitation)
             }
             Command::AddRecord { handle, record } => self.add_record(now, handle, record),
             Command::UpdateRecord { handle, id, update } => {
@@ -227,6 +214,16 @@ impl Engine {
             Command::ValidateDeferred { handle, ids } => self.validate_deferred(now, handle, &ids),
             Command::ExportDatabase { handle } => self.export_database(now, handle),
             Command::ImportDatabase { handle, data } => self.import_database(now, handle, &data),
+            Command::ExportConfig { handle, password } => self.export_config(handle, password),
+            Command::ImportConfig {
+                store,
+                text,
+                password,
+                overwrite,
+            } => self.import_config(OpenOptions::of(store, None), &text, password, overwrite),
+            Command::ListGroups { store, identity } => {
+                self.open(OpenOptions::of(store, identity), What::ListGroups)
+            }
             Command::Identities { store, call } => self.identity_call(now, store, call),
             Command::Abort { request } => self.abort(now, request),
             Command::Shutdown => self.shut_down(now),

@@ -74,8 +74,9 @@ pub const STRETCH_KIB_MAX: u32 = 64 * 1024;
 pub const STRETCH_PASSES_MAX: u32 = 8;
 /// Bytes of a password.
 pub const PASSWORD_BYTES: usize = 1024;
-/// Bytes that a text sealed under a password may hold: what a group with all its credentials takes.
-pub const SEALED_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes that a text sealed under a password may hold: a membership with its chain and the group's
+/// properties takes some 10 000 at most.
+pub const SEALED_BYTES: usize = 64 * 1024;
 /// Identities of one store.
 pub const IDENTITIES: usize = 64;
 

@@ -4,7 +4,9 @@ import { PeerError } from './errors.js';
 import type {
   AnsweredEvent,
   ConnectionInfo,
+  GroupInfo,
   IdentityInfo,
+  ImportedGroup,
   NodeStatus,
   Opened,
   PeerRecord,
@@ -56,6 +58,16 @@ export function identityOf(answer: Answer): IdentityInfo {
 export function identitiesOf(answer: Answer): IdentityInfo[] {
   if (Array.isArray(answer)) return answer as IdentityInfo[];
   throw missing('identities');
+}
+
+export function groupsOf(answer: Answer): GroupInfo[] {
+  if (Array.isArray(answer)) return answer as GroupInfo[];
+  throw missing('groups');
+}
+
+export function importedOf(answer: Answer): ImportedGroup {
+  if (typeof answer === 'object' && 'groupId' in answer && 'peerId' in answer) return answer;
+  throw missing('imported group');
 }
 
 /** Of commands that are answered with nothing. */

@@ -1,9 +1,11 @@
 // Groups: members by credentials, found through a rendezvous server.
 
-import { bytesOf, statusOf, textOf } from './answers.js';
+import { bytesOf, groupsOf, importedOf, statusOf, textOf } from './answers.js';
 import { invalidArgument, type PeerError } from './errors.js';
 import {
   type GroupId,
+  type GroupInfo,
+  type ImportedGroup,
   type InvitationInfo,
   type NodeAddress,
   type Opened,
@@ -25,6 +27,7 @@ import {
   checked,
   checkedRecordSize,
   checkedText,
+  type ImportConfigOptions,
   type InvitationOptions,
   type OpenOptions,
   type OwnerOptions,
@@ -83,6 +86,32 @@ export class PeerGroup extends Handle<GroupEvents> {
     const text = checkedText('PeerGroup.join', 'invitation', invitation);
     const given = checked('PeerGroup.join', 'open', options);
     return PeerGroup.#opening(given, (engine, open) => engine.joinGroup(open, text));
+  }
+
+  /** The groups that an identity created or joined here. Local. PeerEnumGroups. */
+  static async list(options?: OwnerOptions): Promise<GroupInfo[]> {
+    const owner = openArguments(checked('PeerGroup.list', 'owner', options));
+    const { answer } = (await engine()).request((engine) => engine.listGroups(owner), groupsOf);
+    return answer;
+  }
+
+  /** Takes a membership over that was exported elsewhere; then open() it. Its identity must be here:
+   *  'identity-not-found'. 'wrong-password'; 'already-exists' unless it may overwrite.
+   *  PeerGroupImportConfig. */
+  static async importConfig(
+    text: string,
+    password: string,
+    options?: ImportConfigOptions,
+  ): Promise<ImportedGroup> {
+    const call = 'PeerGroup.importConfig';
+    const sealed = checkedText(call, 'text', text);
+    const secret = checkedText(call, 'password', password);
+    const { overwrite = false, ...storage } = checked(call, 'importConfig', options);
+    const { answer } = (await engine()).request(
+      (engine) => engine.importConfig(openArguments(storage), sealed, secret, overwrite),
+      importedOf,
+    );
+    return answer;
   }
 
   /** Removes local data; open handles become invalid. PeerGroupDelete. */
@@ -155,6 +184,18 @@ export class PeerGroup extends Handle<GroupEvents> {
   /** By the group's clock. PeerGroupUniversalTimeToPeerTime. */
   toPeerTime(universalTime: Date): Date {
     return new Date(checkedDate('toPeerTime', universalTime) + this.#peerTimeOffset());
+  }
+
+  /** What the membership rests on, as a text sealed under a password, for another browser: export the
+   *  identity too. The creator's holds the group's own key: choose a good password.
+   *  PeerGroupExportConfig. */
+  async exportConfig(password: string): Promise<string> {
+    const secret = checkedText('exportConfig', 'password', password);
+    const { answer } = this.request(
+      (engine, handle) => engine.exportConfig(handle, secret),
+      textOf,
+    );
+    return answer;
   }
 
   /** The records and what they rest on, to be kept elsewhere. PeerGroupExportDatabase. */

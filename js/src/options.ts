@@ -40,6 +40,12 @@ export interface OpenOptions extends OwnerOptions {
 
 export type AcceptDirect = (from: { peerId: PeerId; nodeId: NodeId }) => boolean | Promise<boolean>;
 
+/** Where a group that moved here is kept. */
+export interface ImportConfigOptions extends StorageOptions {
+  /** Also where the group is here already. Default false: 'already-exists'. */
+  readonly overwrite?: boolean;
+}
+
 /** What a new group is to be like. */
 export interface CreateOptions extends OpenOptions {
   readonly friendlyName: string;
@@ -188,6 +194,7 @@ const CONNECT: Checks = { timeout: milliseconds, signal, addresses };
 export const TABLES = {
   storage: STORAGE,
   owner: OWNER,
+  importConfig: { ...STORAGE, overwrite: flag },
   createIdentity: { ...STORAGE, name: text, classifier: text },
   open: OPEN,
   connect: CONNECT,

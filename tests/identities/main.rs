@@ -5,6 +5,7 @@
     reason = "a test stops where something is wrong"
 )]
 
+mod groups;
 mod moving;
 mod stored;
 

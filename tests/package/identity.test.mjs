@@ -99,6 +99,32 @@ test('an identity with groups is not deleted; a deleted one is of no use', async
     await fails(call(), 'identity-deleted');
 });
 
+test('groups are listed, and move with their identity', async () => {
+  assert.deepEqual(await PeerGroup.list(MEMORY), []);
+  const anna = await Identity.create({ ...MEMORY, name: 'Anna' });
+  const made = await group();
+  const { groupId } = made;
+  assert.deepEqual(await PeerGroup.list(MEMORY), [{ groupId, friendlyName: 'Group' }]);
+  assert.deepEqual(await PeerGroup.list({ identity: anna }), await PeerGroup.list(MEMORY));
+  const [person, membership] = [await anna.export('p'), await made.exportConfig('q')];
+  assert.match(membership, /^pg-config:[\w-]+$/);
+  const take = (password, options) =>
+    PeerGroup.importConfig(membership, password, { ...MEMORY, ...options });
+  await fails(take('q'), 'group-in-use');
+  await shutdown();
+  await init();
+  await fails(take('q'), 'identity-not-found');
+  await Identity.import(person, 'p', MEMORY);
+  await fails(take('p'), 'wrong-password');
+  assert.deepEqual(await take('q'), { groupId, peerId: anna.peerId });
+  await fails(take('q'), 'already-exists');
+  await take('q', { overwrite: true });
+  await fails(take('q', { overwirte: true }), 'invalid-argument', /did you mean "overwrite"/);
+  const again = await PeerGroup.open(groupId, MEMORY);
+  assert.equal(again.peerId, anna.peerId);
+  await again.createInvitation();
+});
+
 test('an identity of another storage is not found', async () => {
   const anna = await Identity.create(MEMORY);
   await shutdown();

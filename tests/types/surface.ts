@@ -373,6 +373,27 @@ holds<
   >
 >();
 
+// Groups of an identity.
+holds<
+  Fits<
+    typeof PeerGroup.list,
+    (
+      options?: StorageOptions & { identity?: Identity },
+    ) => Promise<{ groupId: GroupId; friendlyName: string }[]>
+  >
+>();
+holds<
+  Fits<
+    typeof PeerGroup.importConfig,
+    (
+      text: string,
+      password: string,
+      options?: StorageOptions & { overwrite?: boolean },
+    ) => Promise<{ groupId: GroupId; peerId: PeerId }>
+  >
+>();
+holds<Same<PeerGroup['exportConfig'], (password: string) => Promise<string>>>();
+
 // What there is to call.
 holds<Fits<typeof init, (source?: WasmSource) => Promise<VersionInfo>>>();
 holds<Fits<typeof shutdown, () => Promise<void>>>();

@@ -49,6 +49,18 @@ pub struct OpenOptions {
     pub sync_precedence: Vec<String>,
 }
 
+impl OpenOptions {
+    /// For what is not opened, but belongs to somebody.
+    #[must_use]
+    pub fn of(store: Store, identity: Option<PeerId>) -> Self {
+        Self {
+            store,
+            identity,
+            ..Self::default()
+        }
+    }
+}
+
 /// What a new identity is called.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct NewIdentity {
@@ -255,6 +267,33 @@ pub enum Command {
         identity: Option<PeerId>,
         /// Which.
         group: GroupId,
+    },
+    /// Writes down what a membership rests on, for another machine: the group key too where it is the
+    /// creator's. Answered with `Exported`.
+    ExportConfig {
+        /// Of a group.
+        handle: HandleId,
+        /// To seal it under.
+        password: Password,
+    },
+    /// Takes a membership over that was exported elsewhere; the identity must be here. Answered with
+    /// `Imported`.
+    ImportConfig {
+        /// Where it is to be kept.
+        store: Store,
+        /// As exported.
+        text: String,
+        /// Under which it is sealed.
+        password: Password,
+        /// Also where the group is here already.
+        overwrite: bool,
+    },
+    /// Lists the groups that an identity created or joined. Answered with `Groups`.
+    ListGroups {
+        /// Where they are kept.
+        store: Store,
+        /// Whose they are. None: the default identity's.
+        identity: Option<PeerId>,
     },
     /// Works with identities. Answered as the call says.
     Identities {

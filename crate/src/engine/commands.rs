@@ -1,7 +1,7 @@
 //! What each command does: checked first, then carried out on the handle's node.
 
 use super::Engine;
-use super::command::{OpenOptions, Target};
+use super::command::{NewInvitation, OpenOptions, Target};
 use super::context::{Context, Pending};
 use super::event::{Answer, Event};
 use super::node::{Kind, Node};
@@ -212,6 +212,21 @@ impl Engine {
                 },
             )?;
             Ok(None)
+        })
+    }
+
+    pub(super) fn create_invitation(
+        &mut self,
+        now: Now,
+        handle: HandleId,
+        invitation: &NewInvitation,
+    ) -> Result<RequestId, Error> {
+        self.on_node(now, handle, false, |node, cx, _| match &mut node.kind {
+            Kind::Group(group) => {
+                let text = group.invite(cx.random, cx.now, invitation)?;
+                Ok(Some(Answer::Invitation(text)))
+            }
+            Kind::Graph { .. } => Err(Code::InvalidGroup.into()),
         })
     }
 

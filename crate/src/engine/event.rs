@@ -148,6 +148,15 @@ pub struct Opened {
     pub node_id: NodeId,
 }
 
+/// A group in a list of groups.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GroupInfo {
+    /// Names it.
+    pub group: GroupId,
+    /// What people call it; empty where what is stored of it cannot be read.
+    pub friendly_name: String,
+}
+
 /// An identity as the app sees it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct IdentityInfo {
@@ -233,12 +242,16 @@ pub enum Answer {
     Record(Box<RecordInfo>),
     /// To `ListRecords` and `SearchRecords`.
     Records(Vec<RecordInfo>),
+    /// To `ListGroups`.
+    Groups(Vec<GroupInfo>),
     /// To `Identities`: one of them.
     Identity(Box<IdentityInfo>),
     /// To `Identities`: all of them.
     Identities(Vec<IdentityInfo>),
-    /// To `Identities`: one of them as a sealed text.
+    /// To `ExportConfig`, and to `Identities`: one of them as a sealed text.
     Exported(String),
+    /// To `ImportConfig`: the group and whose it is.
+    Imported(GroupId, PeerId),
     /// To `ExportDatabase`.
     Database(Vec<u8>),
     /// To the others.

@@ -10,7 +10,7 @@ use super::event::Answer;
 use super::input::{Entry, StorageFault};
 use super::keeping::save_error;
 use super::node::Kind;
-use super::opening::{Operation, Plan, load_error};
+use super::opening::{Operation, Plan, What, load_error};
 use super::stretching::Stretching;
 use crate::crypto::stretch::{Cost, Password};
 use crate::error::{Code, Error};
@@ -199,7 +199,14 @@ impl Engine {
         let (request, call) = match wish {
             Wish::Plan(plan) => {
                 let Some(identity) = self.identity_of(store, plan.options.identity)? else {
-                    return self.make_default(now, store, Wish::Plan(plan));
+                    // Nobody has no groups: for that nobody is made.
+                    let answer = match plan.what {
+                        What::ListGroups => Answer::Groups(Vec::new()),
+                        What::DeleteGroup(_) => Answer::Done,
+                        _ => return self.make_default(now, store, Wish::Plan(plan)),
+                    };
+                    self.answer(plan.request, Ok(answer));
+                    return Ok(true);
                 };
                 self.with_identity(now, plan, identity);
                 return Ok(true);

@@ -4,7 +4,7 @@ use super::Engine;
 use super::command::{NewGroup, OpenOptions, Store};
 use super::deletion::Deletion;
 use super::effect::{Change, Effect};
-use super::event::{Answer, Opened};
+use super::event::{Answer, GroupInfo, Opened};
 use super::identities::{Saving, Wish};
 use super::input::{Entry, StorageFault};
 use super::keeping::{Keeper, read, save_error};
@@ -38,6 +38,9 @@ pub(super) enum What {
     CreateGraph(GroupId),
     OpenGraph(GroupId),
     DeleteGroup(GroupId),
+    ListGroups,
+    /// As it was exported; also where the group is here already.
+    ImportGroup(Box<GroupState>, bool),
 }
 
 /// A call under way.
@@ -64,6 +67,10 @@ pub(super) enum Operation {
     SaveGraph(Plan, Identity, GraphState),
     /// The records of a group or graph that is being opened are read.
     LoadRecords(Box<Opening>),
+    /// A group that was imported is stored.
+    SaveImported(Plan, GroupId, PeerId),
+    /// The groups of a store are read.
+    ListGroups(Plan, PeerId),
     /// What is stored of a group is read, to be removed.
     LoadDeleted(Plan, GroupId, PeerId),
     /// A group's data is removed.
@@ -90,10 +97,11 @@ impl Operation {
             | Self::SaveGroup(plan, identity, _)
             | Self::SaveGraph(plan, identity, _) => (plan, identity.peer(crypto)),
             Self::LoadRecords(opening) => (&opening.plan, opening.peer),
-            Self::LoadDeleted(plan, _, peer) => (plan, *peer),
+            Self::LoadDeleted(plan, _, peer) | Self::SaveImported(plan, _, peer) => (plan, *peer),
             Self::LoadIdentities(_)
             | Self::SaveIdentities(_)
             | Self::DeleteIdentity(_)
+            | Self::ListGroups(..)
             | Self::Delete(_) => return false,
         };
         own == peer && plan.options.store == *store
@@ -151,10 +159,18 @@ impl Engine {
                 self.with_state(now, plan, identity, bytes);
             }
             (
-                Some(Operation::LoadState(plan, _) | Operation::LoadDeleted(plan, ..)),
+                Some(
+                    Operation::LoadState(plan, _)
+                    | Operation::ListGroups(plan, _)
+                    | Operation::LoadDeleted(plan, ..),
+                ),
                 Err(fault),
             ) => {
                 self.answer(plan.request, Err(load_error(fault)));
+            }
+            (Some(Operation::ListGroups(plan, peer)), Ok(entries)) => {
+                let groups = groups(&entries, peer);
+                self.answer(plan.request, Ok(Answer::Groups(groups)));
             }
             (Some(Operation::LoadRecords(opening)), Ok(entries)) => {
                 self.open_node(now, *opening, entries);
@@ -192,6 +208,7 @@ impl Engine {
         if let Err(fault) = result {
             if let Operation::SaveGroup(plan, ..)
             | Operation::SaveGraph(plan, ..)
+            | Operation::SaveImported(plan, ..)
             | Operation::Delete(plan) = operation
             {
                 self.answer(plan.request, Err(save_error(fault)));
@@ -206,6 +223,9 @@ impl Engine {
                 self.open_graph(now, plan, &identity, &state);
             }
             Operation::Delete(plan) => self.answer(plan.request, Ok(Answer::Done)),
+            Operation::SaveImported(plan, group, peer) => {
+                self.answer(plan.request, Ok(Answer::Imported(group, peer)));
+            }
             _ => {}
         }
     }
@@ -229,8 +249,14 @@ impl Engine {
                 }
             }
             What::OpenGroup(group) => GroupState::key(*group, peer),
+            What::ImportGroup(state, _) => GroupState::key(state.group, peer),
             What::CreateGraph(graph) | What::OpenGraph(graph) => GraphState::key(*graph, peer),
             What::DeleteGroup(group) => return self.delete(now, plan.clone(), *group, peer),
+            What::ListGroups => {
+                let store = plan.options.store.clone();
+                let prefix = GroupState::PREFIX.to_owned();
+                return self.load(Operation::ListGroups(plan, peer), store, prefix);
+            }
         };
         let store = plan.options.store.clone();
         self.load(Operation::LoadState(plan, identity), store, prefix);
@@ -297,6 +323,22 @@ impl Engine {
                     Err(error) => self.answer(plan.request, Err(error)),
                 }
             }
+            What::ImportGroup(state, overwrite) => {
+                let store = plan.options.store.clone();
+                let (group, peer) = (state.group, state.peer);
+                let error = if self.open_already(group, peer, &store).is_some() {
+                    Some(Error::new(Code::GroupInUse).detail("close it first"))
+                } else {
+                    let is_here = bytes.is_some() && !overwrite;
+                    is_here.then(|| Code::AlreadyExists.into())
+                };
+                if let Some(error) = error {
+                    return self.answer(plan.request, Err(error));
+                }
+                let change = (GroupState::key(group, peer), Some(state.to_bytes()));
+                let operation = Operation::SaveImported(plan, group, peer);
+                self.persist(operation, store, vec![change]);
+            }
             What::CreateGraph(_) if bytes.is_some() => {
                 self.answer(plan.request, Err(Code::DuplicateGraph.into()));
             }
@@ -321,7 +363,7 @@ impl Engine {
                     }
                 }
             }
-            What::CreateGroup(_) | What::DeleteGroup(_) => {}
+            What::CreateGroup(_) | What::DeleteGroup(_) | What::ListGroups => {}
         }
     }
 
@@ -476,6 +518,18 @@ impl Engine {
         self.nodes.insert(index, node);
         Ok(index)
     }
+}
+
+/// The groups of an identity among what is stored.
+fn groups(entries: &[Entry], peer: PeerId) -> Vec<GroupInfo> {
+    let info = |(key, bytes): &Entry| {
+        let state = GroupState::from_stored(bytes);
+        Some(GroupInfo {
+            group: GroupState::group_of(key, peer)?,
+            friendly_name: state.map_or(String::new(), |state| state.name().to_owned()),
+        })
+    };
+    entries.iter().filter_map(info).collect()
 }
 
 fn types(names: Vec<String>) -> Vec<TypeName> {

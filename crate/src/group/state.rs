@@ -3,10 +3,12 @@
 use super::credential::{Credential, Credentials};
 use super::invitation::Name;
 use super::properties::SignedProperties;
+use crate::crypto::Crypto;
+use crate::error::{Code, Error};
 use crate::limits::{CONTROL_ITEMS, RENDEZVOUS_SERVERS};
 use crate::names::{GroupId, PeerId};
 use crate::wire::codec::{List, Wire as _};
-use crate::wire::numbers::stored;
+use crate::wire::numbers::{exported, stored};
 use crate::wire::rendezvous::Url;
 use crate::wire_struct;
 
@@ -53,6 +55,14 @@ wire_struct! {
     }
 }
 
+wire_struct! {
+    /// What is taken along of a membership.
+    struct Config {
+        version: u8,
+        state: GroupState,
+    }
+}
+
 impl GroupState {
     /// How the keys begin under which a store keeps groups.
     pub const PREFIX: &str = "group/";
@@ -63,12 +73,54 @@ impl GroupState {
         format!("{}{group}/{peer}", Self::PREFIX)
     }
 
+    /// The group of such a key, if the identity's.
+    #[must_use]
+    pub fn group_of(key: &str, peer: PeerId) -> Option<GroupId> {
+        let (group, of) = key.strip_prefix(Self::PREFIX)?.split_once('/')?;
+        (of.parse() == Ok(peer)).then(|| group.parse().ok())?
+    }
+
     /// What was stored, if it is one.
     #[must_use]
     pub fn from_stored(bytes: &[u8]) -> Option<Self> {
         Self::from_bytes(bytes)
             .ok()
             .filter(|state| state.version == stored::GROUP)
+    }
+
+    /// What is taken along of it, to be sealed: what others hand out again is left, and what was
+    /// measured by this machine's clock.
+    #[must_use]
+    pub fn to_exported(&self) -> Vec<u8> {
+        let mut state = self.clone();
+        state.credentials = List::default();
+        state.peer_time_offset = 0;
+        let version = exported::CONFIG;
+        Config { version, state }.to_bytes()
+    }
+
+    /// What was taken along, on another machine.
+    pub fn from_exported(crypto: Crypto, bytes: &[u8]) -> Result<Self, Error> {
+        let read = Config::from_bytes(bytes).ok();
+        let state = read
+            .filter(|read| read.version == exported::CONFIG)
+            .map(|read| read.state)
+            .filter(|state| state.version == stored::GROUP)
+            .ok_or(Code::UnsupportedVersion)?;
+        let is_key = |seed: &[u8; 32]| crypto.public_key(seed) == state.group.0;
+        if !state.group_seed.as_ref().is_none_or(is_key) {
+            return Err(
+                Error::new(Code::InvalidArgument).detail("the key in it is of another group")
+            );
+        }
+        Ok(state)
+    }
+
+    /// What people call the group, as far as we know.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let known = self.properties.as_ref();
+        known.map_or(&self.friendly_name, |of| &of.properties.friendly_name)
     }
 }
 

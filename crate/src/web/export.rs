@@ -87,7 +87,7 @@ impl OpenArguments {
         }
     }
 
-    fn read_identity(&self) -> Result<Option<PeerId>, JsValue> {
+    pub(super) fn read_identity(&self) -> Result<Option<PeerId>, JsValue> {
         let identity = self.identity().map(|text| text.parse());
         identity.transpose().map_err(thrown)
     }

@@ -1,4 +1,4 @@
-//! What the wrapper calls for identities.
+//! What the wrapper calls for identities, and for the groups that belong to them.
 #![allow(
     unreachable_pub,
     reason = "exports are public to JavaScript, wherever they stand"
@@ -13,6 +13,7 @@ use super::plain::plain;
 use crate::crypto::stretch::Password;
 use crate::engine::command::{Command, IdentityCall, NewIdentity};
 use crate::engine::event;
+use crate::names::HandleId;
 
 plain! {
     /// An identity: who one is in this storage.
@@ -25,6 +26,33 @@ plain! {
         classifier: String => "classifier" ":" "string",
         /// What it shows of itself, as a text.
         card: String => "card" ":" "string",
+    }
+}
+
+plain! {
+    /// A group in a list.
+    GroupInfo {
+        /// Names it.
+        group: String => "groupId" ":" "GroupId",
+        /// What people call it; empty where what is stored of it cannot be read.
+        friendly_name: String => "friendlyName" ":" "string",
+    }
+
+    /// A group that was taken over, and whose it is.
+    ImportedGroup {
+        /// The group.
+        group: String => "groupId" ":" "GroupId",
+        /// The identity.
+        peer: String => "peerId" ":" "PeerId",
+    }
+}
+
+impl From<event::GroupInfo> for GroupInfo {
+    fn from(info: event::GroupInfo) -> Self {
+        Self {
+            group: info.group.to_string(),
+            friendly_name: info.friendly_name,
+        }
     }
 }
 
@@ -107,6 +135,44 @@ impl Engine {
     pub fn delete_identity(&self, storage: &OpenArguments, peer: &str) -> Result<f64, JsValue> {
         let peer = peer.parse().map_err(thrown)?;
         self.identities(storage, IdentityCall::Delete { peer })
+    }
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// The groups of an identity.
+    #[wasm_bindgen(js_name = listGroups)]
+    pub fn list_groups(&self, owner: &OpenArguments) -> Result<f64, JsValue> {
+        self.command(Command::ListGroups {
+            store: owner.read_store(),
+            identity: owner.read_identity()?,
+        })
+    }
+
+    /// Writes a membership down for another machine.
+    #[wasm_bindgen(js_name = exportConfig)]
+    pub fn export_config(&self, handle: f64, password: String) -> Result<f64, JsValue> {
+        self.command(Command::ExportConfig {
+            handle: HandleId(handle as u64),
+            password: Password::new(password).map_err(thrown)?,
+        })
+    }
+
+    /// Takes a membership over that was exported elsewhere.
+    #[wasm_bindgen(js_name = importConfig)]
+    pub fn import_config(
+        &self,
+        storage: &OpenArguments,
+        text: String,
+        password: String,
+        overwrite: bool,
+    ) -> Result<f64, JsValue> {
+        self.command(Command::ImportConfig {
+            store: storage.read_store(),
+            text,
+            password: Password::new(password).map_err(thrown)?,
+            overwrite,
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use self::record::{
     PeerRecord, RecordEvent, StorageFailedEvent, TypeSynchronizedEvent, ValidateEvent,
 };
 use super::failure::Failure;
-use super::identity::IdentityInfo;
+use super::identity::{GroupInfo, IdentityInfo, ImportedGroup};
 use super::plain::{Plain, plain};
 use crate::engine::effect::Question;
 use crate::engine::event::{self, Answer, Event};
@@ -96,7 +96,7 @@ plain! {
         request: u64 => "request" ":" "number",
         /// The answer.
         value: Option<JsValue> => "value" "?:"
-            "Opened | NodeStatus | ConnectionInfo | PeerRecord | PeerRecord[] | IdentityInfo | IdentityInfo[] | Uint8Array<ArrayBuffer> | string",
+            "Opened | NodeStatus | ConnectionInfo | PeerRecord | PeerRecord[] | IdentityInfo | IdentityInfo[] | GroupInfo[] | ImportedGroup | Uint8Array<ArrayBuffer> | string",
         /// Why there is none.
         failure: Option<Failure> => "failure" "?:" "Failure",
     }
@@ -261,6 +261,15 @@ fn answered(answer: Answer) -> Option<JsValue> {
         Answer::Connected(info) => ConnectionInfo::from(*info).plain(),
         Answer::Listening(address) => text::node_address(&address).plain(),
         Answer::Invitation(text) | Answer::Exported(text) => text.plain(),
+        Answer::Groups(all) => {
+            let all: Vec<GroupInfo> = all.into_iter().map(Into::into).collect();
+            all.plain()
+        }
+        Answer::Imported(group, peer) => ImportedGroup {
+            group: group.to_string(),
+            peer: peer.to_string(),
+        }
+        .plain(),
         Answer::Identity(info) => IdentityInfo::from(*info).plain(),
         Answer::Identities(all) => {
             let all: Vec<IdentityInfo> = all.into_iter().map(Into::into).collect();

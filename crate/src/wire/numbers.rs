@@ -295,6 +295,8 @@ pub mod stored {
 pub mod exported {
     /// An identity.
     pub const IDENTITY: u8 = 1;
+    /// A membership.
+    pub const CONFIG: u8 = 1;
 }
 
 /// Texts sealed under a password.

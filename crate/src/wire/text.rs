@@ -17,10 +17,18 @@ pub enum TextKind {
     Card,
     /// An identity to take along, sealed under a password.
     Identity,
+    /// A membership to take along, sealed under a password.
+    Config,
 }
 
 impl TextKind {
-    const ALL: [Self; 4] = [Self::Node, Self::Invitation, Self::Card, Self::Identity];
+    const ALL: [Self; 5] = [
+        Self::Node,
+        Self::Invitation,
+        Self::Card,
+        Self::Identity,
+        Self::Config,
+    ];
 
     /// How such texts begin.
     #[must_use]
@@ -30,6 +38,7 @@ impl TextKind {
             Self::Invitation => "pg-invite:",
             Self::Card => "pg-card:",
             Self::Identity => "pg-identity:",
+            Self::Config => "pg-config:",
         }
     }
 
@@ -39,6 +48,7 @@ impl TextKind {
             Self::Invitation => "an invitation",
             Self::Card => "a card of an identity",
             Self::Identity => "an exported identity",
+            Self::Config => "an exported group",
         }
     }
 }
