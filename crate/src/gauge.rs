@@ -32,6 +32,8 @@ pub enum Held {
     Superseded,
     /// First handshake messages that are remembered.
     Attempts,
+    /// Signals that wait for a server.
+    Signals,
     /// Deadlines.
     Timers,
     /// Nodes that are known.

@@ -235,6 +235,8 @@ pub const PEER_CONNECTIONS: usize = 24;
 pub const DIRECT_PER_LINK: usize = 64;
 /// Addresses of nodes that are known but not linked.
 pub const KNOWN_NODES: usize = 48;
+/// Signals that wait for a server: twenty of each link.
+pub const WAITING_SIGNALS: usize = 512;
 /// Handshakes answered and not yet confirmed.
 pub const HALF_OPEN_LINKS: usize = 16;
 /// First handshake messages remembered against replay.

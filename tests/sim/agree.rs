@@ -17,6 +17,8 @@ use super::world::World;
 
 /// Between two looks whether all agree.
 const LOOK_MS: Millis = 250;
+/// Between two lines of a trace about what differs.
+const LOOKED_MS: Millis = 10_000;
 /// From the full mesh to agreement: a comparison with a random neighbor comes once a minute.
 const AGREEMENT_MS: Millis = 150_000;
 /// The liar goes on for that long after the faults.
@@ -84,11 +86,16 @@ impl World {
     pub fn agree(&mut self, limit: Millis) -> Millis {
         let since = self.now;
         let offsets = self.offsets();
+        let mut looked = since;
         loop {
             let apart = self.disagreement(offsets);
             let Some(apart) = apart else { break };
             if self.failure.is_some() {
                 break;
+            }
+            if self.now == since || self.now >= looked + LOOKED_MS {
+                looked = self.now;
+                self.trace.line(self.now, "!=", || apart.clone());
             }
             if self.now >= since + limit {
                 let wall = self.wall();

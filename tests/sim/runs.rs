@@ -13,6 +13,9 @@ use super::universe::{Figures, run};
 /// A seed that takes longer is named.
 const SLOW_S: f64 = 5.0;
 
+/// As is one whose members agree later.
+const LATE_MS: u64 = 30_000;
+
 /// A seed that failed, and how.
 pub struct Failed {
     /// Which.
@@ -99,6 +102,12 @@ pub fn attempt_all(name: &str, seeds: &[u64], real: bool) -> Vec<Failed> {
                     let took = begun.elapsed().as_secs_f64();
                     if took > SLOW_S {
                         println!("seed {seed} took {took:.1} s");
+                    }
+                    if let Ok(figures) = &result
+                        && figures.agreed_ms.max(figures.spread_ms) > LATE_MS
+                    {
+                        let (agreed, spread) = (figures.agreed_ms, figures.spread_ms);
+                        println!("seed {seed} agreed after {agreed} ms, then after {spread} ms");
                     }
                     let mut results = results.lock().unwrap();
                     match result {

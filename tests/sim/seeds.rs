@@ -107,4 +107,24 @@ pub(crate) const KEPT: &[(u64, bool, &str)] = &[
         false,
         "what a clock changed that was far ahead was never said again when it was right",
     ),
+    (
+        2477,
+        false,
+        "a time that came between two steps of a clock that was set stayed wrong",
+    ),
+    (
+        5253,
+        false,
+        "a record was stored before its author's credential: after a crash nobody knew who wrote it",
+    ),
+    (
+        1268,
+        false,
+        "a change by the app met one by which the record was just refreshing itself",
+    ),
+    (
+        1296,
+        false,
+        "a machine that woke with another time asked for the time over a link that had just failed",
+    ),
 ];

@@ -543,6 +543,9 @@ impl Node {
     /// Sends what waits to be signaled, once a server has welcomed us.
     pub(super) fn flush_signals(&mut self, cx: &mut Context<'_>) {
         if !self.mailbox.is_ready() {
+            let waiting = &mut self.graph.signals;
+            // The oldest are of attempts that have long ended.
+            waiting.drain(..waiting.len().saturating_sub(limits::WAITING_SIGNALS));
             return;
         }
         while let Some((address, signal)) = self.graph.signals.pop_front() {

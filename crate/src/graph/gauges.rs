@@ -37,6 +37,7 @@ impl Graph {
             most::REMEMBERED_ATTEMPTS,
         );
         see(Held::Attempts, self.attempts.len(), LINKS);
+        see(Held::Signals, self.signals.len(), most::WAITING_SIGNALS);
         // Four of each link, one of each connection and question, four of the graph.
         let timers = 4 * LINKS + directs + most::ASKS + most::VALIDATIONS + 4;
         see(Held::Timers, self.timers.len(), timers);
