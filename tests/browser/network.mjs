@@ -55,6 +55,32 @@ export async function ownNetwork(moduleUrl) {
   process.exit(code);
 }
 
+/** Whether this is a network of our own, with what drops packets. */
+export function canDropUdp() {
+  return process.env[INSIDE] === 'yes' && nft('list ruleset').status === 0;
+}
+
+/** From now on no UDP arrives anywhere in this network. */
+export function dropUdp() {
+  const rules = `table inet peer_group { chain input {
+    type filter hook input priority 0; meta l4proto udp counter drop
+  }; }`;
+  const { status, stderr } = nft('-f -', rules);
+  if (status !== 0) throw new Error(`nft: ${stderr}`);
+}
+
+/** How many packets that took. */
+export function droppedUdp() {
+  const { stdout } = nft('list table inet peer_group');
+  return Number(/counter packets (\d+)/.exec(stdout)?.[1]);
+}
+
+function nft(args, input = '') {
+  const PATH = `${process.env.PATH}:/usr/sbin:/sbin`;
+  const env = { ...process.env, PATH };
+  return spawnSync('nft', args.split(' '), { env, input, encoding: 'utf8', timeout: 10_000 });
+}
+
 function works([program, ...args]) {
   const { status } = spawnSync(program, [...args, 'sh', '-c', CABLE], {
     stdio: 'ignore',
