@@ -494,6 +494,12 @@ fn is_udp(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::FAKE;
+    use crate::engine::context::{Ids, Requests};
+    use crate::engine::event::Event;
+    use crate::names::NodeIndex;
+    use crate::wire::codec::List;
+    use crate::wire::rendezvous::ServerLimits;
 
     #[test]
     fn servers_are_named_as_people_write_them() {
@@ -526,5 +532,177 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    /// A mailbox with a clock and what it did.
+    struct Desk {
+        mailbox: Mailbox,
+        now: Now,
+        random: Random,
+        ids: Ids,
+        requests: Requests,
+        effects: VecDeque<Effect>,
+        events: VecDeque<Event>,
+    }
+
+    impl Desk {
+        fn new(relay_only: bool) -> Self {
+            let mut random = Random::new([1; 32]);
+            let servers = ServerUrl::parse_all(&["ws://a:1".to_owned()]).unwrap();
+            let mut mailbox = Mailbox::new(servers, &mut random);
+            mailbox.relay_only = relay_only;
+            Self {
+                mailbox,
+                now: Now {
+                    monotonic: 0,
+                    wall: 1_790_000_000_000,
+                },
+                random,
+                ids: Ids::default(),
+                requests: Requests::default(),
+                effects: VecDeque::new(),
+                events: VecDeque::new(),
+            }
+        }
+
+        fn run(&mut self, work: impl FnOnce(&mut Mailbox, &mut Context<'_>)) {
+            let mut cx = Context {
+                now: self.now,
+                crypto: &FAKE,
+                random: &mut self.random,
+                ids: &mut self.ids,
+                requests: &mut self.requests,
+                effects: &mut self.effects,
+                events: &mut self.events,
+                node: NodeIndex(1),
+            };
+            work(&mut self.mailbox, &mut cx);
+        }
+
+        /// What it has said to the server since it was last asked.
+        fn said(&mut self) -> Vec<ClientMessage> {
+            let sent = self.effects.drain(..).filter_map(|effect| match effect {
+                Effect::SendSocket { bytes, .. } => Some(bytes),
+                _ => None,
+            });
+            sent.map(|bytes| ClientMessage::from_bytes(&bytes).unwrap())
+                .collect()
+        }
+
+        fn hear(&mut self, message: &ServerMessage) {
+            let socket = self.mailbox.socket().unwrap();
+            let bytes = message.to_bytes();
+            self.run(|mailbox, cx| mailbox.input(cx, Input::SocketReceived { socket, bytes }));
+        }
+
+        /// Connects to a server whose TURN lasts that long.
+        fn welcome(&mut self, turn_s: u16) {
+            self.run(|mailbox, cx| mailbox.start(cx));
+            let socket = self.mailbox.socket().unwrap();
+            self.run(|mailbox, cx| mailbox.input(cx, Input::SocketOpened { socket }));
+            self.hear(&ServerMessage::Welcome {
+                challenge: [0; 32],
+                time_ms: 0,
+                limits: ServerLimits {
+                    announcement_bytes: 0,
+                    signal_bytes: 0,
+                    ttl_s: 0,
+                    topics: 0,
+                    relay_bytes: 0,
+                    turn_s,
+                },
+                ice: List::default(),
+            });
+        }
+
+        /// Moves the clock to the next timer, and says by how much.
+        fn wait(&mut self) -> Millis {
+            let at = self.mailbox.next_timeout().unwrap();
+            let waited = at - self.now.monotonic;
+            self.now.monotonic = at;
+            self.run(|mailbox, cx| mailbox.tick(cx));
+            waited
+        }
+
+        fn is_ready(&mut self) -> bool {
+            self.mailbox.mail.drain(..).any(|mail| mail == Mail::Ready)
+        }
+
+        fn urls(&self) -> Vec<&str> {
+            let urls = self.mailbox.ice_servers().flat_map(|server| &server.urls);
+            urls.map(String::as_str).collect()
+        }
+    }
+
+    fn turn(urls: &[&str]) -> ServerMessage {
+        ServerMessage::Turn {
+            urls: List::first(urls.iter().map(|url| Url::new(*url).unwrap()).collect()),
+            user: Url::new("u").unwrap(),
+            password: Url::new("p").unwrap(),
+            seconds: 600,
+        }
+    }
+
+    const WAYS: [&str; 3] = [
+        "turn:a:1?transport=udp",
+        "turn:a:1?transport=tcp",
+        "turns:a:2",
+    ];
+
+    #[test]
+    fn turn_is_asked_for_again_well_before_it_ends() {
+        let mut desk = Desk::new(false);
+        desk.welcome(600);
+        assert_eq!(desk.said().last(), Some(&ClientMessage::Turn {}));
+        assert!(desk.is_ready(), "nobody need wait for it");
+        for _ in 0..3 {
+            desk.hear(&turn(&WAYS));
+            assert_eq!(desk.urls(), WAYS[..1]);
+            let waited = desk.wait();
+            assert!((300_000..=540_000).contains(&waited), "{waited} ms");
+            assert_eq!(desk.said(), [ClientMessage::Turn {}]);
+        }
+        // Lost with its server, and there are others elsewhere.
+        let socket = desk.mailbox.socket().unwrap();
+        desk.run(|mailbox, cx| mailbox.input(cx, Input::SocketClosed { socket }));
+        desk.wait();
+        desk.welcome(0);
+        assert!(!desk.said().contains(&ClientMessage::Turn {}));
+        assert_eq!(desk.urls(), [""; 0]);
+        assert_eq!(desk.mailbox.next_timeout(), None);
+    }
+
+    #[test]
+    fn over_turn_only_nothing_begins_before_it_is_there() {
+        let mut desk = Desk::new(true);
+        desk.welcome(600);
+        assert!(!desk.is_ready());
+        // Refused, as too much was asked: later, then.
+        desk.hear(&ServerMessage::Error {
+            reason: ErrorReason::Rate,
+            retry_after_ms: 2_000,
+        });
+        assert!(!desk.is_ready());
+        desk.said();
+        assert_eq!(desk.wait(), 2_000);
+        assert_eq!(desk.said(), [ClientMessage::Turn {}]);
+        desk.hear(&turn(&WAYS));
+        assert!(desk.is_ready());
+        assert_eq!(desk.urls(), WAYS);
+
+        // One that never answers is left for another try.
+        let mut desk = Desk::new(true);
+        desk.welcome(600);
+        assert_eq!(desk.wait(), limits::SOCKET_TIMEOUT_MS);
+        assert!(!desk.mailbox.is_ready());
+        // One that has none says so, and whoever waits is told by the node.
+        let mut desk = Desk::new(true);
+        desk.welcome(0);
+        assert!(desk.is_ready());
+        // Nothing but TLS, and the app may be seen: better than nothing.
+        let mut desk = Desk::new(false);
+        desk.welcome(600);
+        desk.hear(&turn(&WAYS[1..]));
+        assert_eq!(desk.urls(), WAYS[1..]);
     }
 }
