@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use peer_group_signaling::options::{self, Asked};
 use peer_group_signaling::server::{Server, Settings, StartError};
+use peer_group_signaling::settings::LogFormat;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -18,11 +19,14 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+        .with_ansi(std::io::stderr().is_terminal());
+    match settings.log {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
     match run(settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -41,13 +45,21 @@ fn run(settings: Settings) -> Result<(), StartError> {
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(StartError::System)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::System)?;
+        let scheme = if settings.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
         let server = Server::bind(settings).await?;
         // Whoever starts the server reads from this line where it is.
         let _ = writeln!(
             std::io::stdout(),
-            "peer-group rendezvous server listening on http://{}/",
+            "peer-group rendezvous server listening on {scheme}://{}/",
             server.address()
         );
+        if let Some(address) = server.metrics_address() {
+            let _ = writeln!(std::io::stdout(), "metrics on http://{address}/metrics");
+        }
         server
             .run(async move {
                 tokio::select! {

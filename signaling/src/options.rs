@@ -9,6 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, Error, value_parser};
 
 use crate::settings::Settings;
 
+mod door;
 mod file;
 mod kind;
 mod table;
@@ -20,8 +21,11 @@ use table::{Row, rows};
 const ABOUT: &str = "The rendezvous server of peer-group: members of a group find each other here, \
 and then talk directly. It learns neither groups nor what is said, and stores nothing.";
 
-const AFTER: &str = "Clients connect to ws://ADDR:PORT, or wss:// where a proxy in front speaks \
-TLS. A proxy must pass on the Host header, or --public-url must say it.\n\
+const AFTER: &str = "Clients connect to ws://ADDR:PORT, or wss:// with --tls-certificate or where a \
+proxy in front speaks TLS. A proxy must pass on the Host header, or --public-url must say it, and is \
+named by --trusted-proxy, or all clients seem to have its address.\n\
+A client shows a token as Authorization: Bearer TOKEN, or as the WebSocket subprotocol \
+peer-group.token.TOKEN.\n\
 A rate such as 2/24 is two a second, after up to 24 at once.\n\
 GET /healthz answers \"ok\" for load balancers. SIGTERM or Ctrl-C sends clients away in good order. \
 RUST_LOG=debug says more, RUST_LOG=warn less.";
@@ -75,6 +79,7 @@ fn settings(rows: &[Row], matches: &ArgMatches) -> Result<Settings, Error> {
         })?;
     }
     turn::check(&settings).map_err(fail)?;
+    door::check(&settings).map_err(fail)?;
     Ok(settings)
 }
 
@@ -262,6 +267,22 @@ mod tests {
             let error = parse(wrong).unwrap_err();
             assert!(error.contains(words), "{error}");
         }
+    }
+
+    #[test]
+    fn tls_takes_a_certificate_and_a_key() {
+        let tls = parse(&["--tls-key=b", "--tls-certificate=a"]).unwrap().tls;
+        assert_eq!(tls.unwrap().certificate.to_str(), Some("a"));
+        assert!(
+            parse(&["--tls-key=b"])
+                .unwrap_err()
+                .contains("--tls-certificate")
+        );
+        assert!(
+            parse(&["--tls-certificate=a"])
+                .unwrap_err()
+                .contains("--tls-key")
+        );
     }
 
     #[test]

@@ -8,9 +8,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::{Extension, Router};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use peer_group::wire::rendezvous::PATH;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -19,17 +16,26 @@ use tracing::{debug, info, warn};
 
 pub use crate::settings::{PublicUrl, Settings, SocketLimits, Turn};
 
+mod admission;
+mod connection;
 mod doorstep;
+mod files;
 mod hall;
+mod metrics;
 mod outbox;
 mod pages;
+mod proxy;
 mod socket;
+mod tls;
 mod turn;
 
+use admission::Admission;
+use connection::Service;
 use doorstep::Doorstep;
 use hall::Hall;
-use pages::Caller;
-use turn::is_turn;
+use metrics::Sources;
+use pages::House;
+use tls::Tls;
 
 /// Why the server cannot start, with what to change.
 #[derive(Debug)]
@@ -38,6 +44,12 @@ pub enum StartError {
     Listen(SocketAddr, io::Error),
     /// The address cannot be listened on for TURN.
     Turn(SocketAddr, io::Error),
+    /// The address cannot be listened on for metrics.
+    Metrics(SocketAddr, io::Error),
+    /// The files of TLS cannot be used, in words.
+    Tls(String),
+    /// Tokens cannot be checked, in words.
+    Tokens(String),
     /// The folder of static files cannot be read.
     Www(PathBuf, io::Error),
     /// The system refuses what every program needs.
@@ -76,6 +88,20 @@ impl fmt::Display for StartError {
                  Choose another address for them with --turn {}, or leave them out with --turn off.",
                 SocketAddr::new(address.ip(), address.port().wrapping_add(1).max(1024))
             ),
+            Self::Metrics(address, error) => write!(
+                f,
+                "cannot listen on {address} for metrics: {error}.\nChoose another address with \
+                 --metrics, or leave it out."
+            ),
+            Self::Tls(words) => write!(
+                f,
+                "cannot speak TLS: {words}.\nName PEM files that go together with \
+                 --tls-certificate and --tls-key."
+            ),
+            Self::Tokens(words) => write!(
+                f,
+                "cannot check tokens: {words}.\nSee --token-file and --token-hook."
+            ),
             Self::Www(folder, error) => write!(
                 f,
                 "cannot serve {}: {error}.\nName a folder that exists with --www, or leave it out.",
@@ -90,14 +116,15 @@ impl std::error::Error for StartError {}
 
 /// How long sockets may take to end in good order.
 const DRAIN: Duration = Duration::from_secs(2);
-/// Bytes of a request's head. Browsers send about 500.
-const HEAD_BYTES: usize = 16 * 1024;
 /// Before the system is asked again for a connection that it could not give.
 const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 
 /// A server that listens and does not serve yet.
 pub struct Server {
     bound: turn::Bound,
+    metrics: Option<TcpListener>,
+    tls: Option<Arc<Tls>>,
+    admission: Arc<Admission>,
     address: SocketAddr,
     settings: Settings,
     seed: [u8; 32],
@@ -109,11 +136,26 @@ impl Server {
         if let Some(www) = &settings.www {
             std::fs::read_dir(www).map_err(|error| StartError::Www(www.clone(), error))?;
         }
+        files::fit(&mut settings);
+        let tls = settings.tls.clone().map(Tls::new).transpose();
+        let tls = tls.map_err(StartError::Tls)?.map(Arc::new);
+        let admission = Admission::new(&settings).map_err(StartError::Tokens)?;
+        let metrics = match settings.metrics {
+            Some(at) => Some(
+                TcpListener::bind(at)
+                    .await
+                    .map_err(|error| StartError::Metrics(at, error))?,
+            ),
+            None => None,
+        };
         let bound = turn::bind(&mut settings, random()?).await?;
         let refused = |error| StartError::Listen(settings.listen, error);
         let address = bound.listener.local_addr().map_err(refused)?;
         Ok(Self {
             bound,
+            metrics,
+            tls,
+            admission: Arc::new(admission),
             address,
             settings,
             seed: random()?,
@@ -126,10 +168,19 @@ impl Server {
         self.address
     }
 
+    /// Where metrics are, with the port that was picked.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref()?.local_addr().ok()
+    }
+
     /// Serves until `stop`, then sends every client away and waits for them, but not for long.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let Self {
             bound,
+            metrics,
+            tls,
+            admission,
             address,
             settings,
             seed,
@@ -137,6 +188,7 @@ impl Server {
         info!(
             %address,
             path = PATH,
+            tls = tls.is_some(),
             www = %settings.www.as_deref().map_or_else(|| "-".into(), |www| www.display().to_string()),
             ice_servers = settings.rooms.ice.len(),
             "listening"
@@ -144,7 +196,6 @@ impl Server {
         let hall = Arc::new(Hall::new(&settings, seed));
         // Every task holds a receiver: it says when to stop, and is counted until it has.
         let (stopping, stopped) = watch::channel(false);
-        let app = pages::router(&settings, &hall, &stopped);
         let turn::Bound {
             listener,
             turn,
@@ -157,66 +208,115 @@ impl Server {
             }
         }
         let doorstep = Arc::new(Doorstep::new(settings.sockets));
+        let service = Service {
+            app: pages::router(House {
+                settings: settings.clone(),
+                hall: Arc::clone(&hall),
+                admission: Arc::clone(&admission),
+                stopped: stopped.clone(),
+            }),
+            limits: settings.sockets,
+            tls: tls.clone(),
+            turn: turn.clone(),
+            tally: Arc::clone(&hall.tally),
+            stop: stopped,
+        };
+        let beside = beside(
+            Sources {
+                hall: Arc::clone(&hall),
+                doorstep: Arc::clone(&doorstep),
+                turn: turn.clone(),
+            },
+            metrics,
+            tls,
+            &admission,
+            &settings,
+        );
+        let mut beside = pin!(beside);
         let mut due = Instant::now();
         let mut stop = pin!(stop);
         loop {
             tokio::select! {
                 () = &mut stop => break,
+                () = &mut beside => {}
                 () = tokio::time::sleep_until(due) => {
                     turn.iter().for_each(|turn| turn.tick());
                     due = Instant::now() + hall.tick();
                 }
                 () = hall.sooner.notified() => due = Instant::now() + hall.tick(),
                 (tcp, from) = accept(&listener) => {
-                    let address = from.ip().into();
-                    let app = app.clone().layer(Extension(Caller(address)));
-                    let (turn, limits) = (turn.clone(), settings.sockets);
-                    let mut stop = stopped.clone();
+                    let trusted = &settings.trusted_proxies;
+                    let is_proxy = trusted.iter().any(|network| network.holds(from.ip()));
+                    let address = (!is_proxy).then(|| from.ip().into());
                     let place = doorstep.reserve();
                     let number = place.number();
-                    let task = tokio::spawn(async move {
-                        let Some(turn) = turn else {
-                            serve(tcp, app, limits, stop).await;
-                            return drop(place);
-                        };
-                        match is_turn(&tcp, limits.request_within, &mut stop).await {
-                            Some(true) => {
-                                drop(place);
-                                turn.serve(tcp, from, stop).await;
-                            }
-                            Some(false) => {
-                                serve(tcp, app, limits, stop).await;
-                                drop(place);
-                            }
-                            None => drop(place),
-                        }
-                    });
-                    doorstep.take(number, Some(address), task.abort_handle());
+                    let task = tokio::spawn(service.clone().serve(tcp, from, place));
+                    doorstep.take(number, address, task.abort_handle());
                 }
             }
         }
-        drop((listener, app, stopped));
-        let sockets = hall.send_away(&settings.elsewhere);
-        let (plain, turned_away) = doorstep.counts();
+        drop((listener, service));
         let relayed = turn.as_ref().map(|turn| turn.counts()).unwrap_or_default();
-        info!(
-            sockets,
-            plain,
-            turned_away,
-            waiting_bytes = hall.waiting(),
-            ?relayed,
-            "stopping"
+        end(&settings, &hall, &doorstep, relayed, &stopping).await;
+    }
+}
+
+/// Sends every client away, and waits for them, but not for long.
+async fn end(
+    settings: &Settings,
+    hall: &Hall,
+    doorstep: &Doorstep,
+    relayed: crate::turn::Counts,
+    stopping: &watch::Sender<bool>,
+) {
+    let sockets = hall.send_away(&settings.elsewhere);
+    let (plain, turned_away) = doorstep.counts();
+    info!(
+        sockets,
+        plain,
+        turned_away,
+        waiting_bytes = hall.waiting(),
+        ?relayed,
+        "stopping"
+    );
+    stopping.send_replace(true);
+    if tokio::time::timeout(DRAIN, stopping.closed())
+        .await
+        .is_err()
+    {
+        warn!(
+            left = stopping.receiver_count(),
+            "stopped before all were gone"
         );
-        stopping.send_replace(true);
-        if tokio::time::timeout(DRAIN, stopping.closed())
-            .await
-            .is_err()
-        {
-            warn!(
-                left = stopping.receiver_count(),
-                "stopped before all were gone"
-            );
+    }
+}
+
+/// What goes on beside the clients, for ever: metrics, and files that change.
+async fn beside(
+    sources: Sources,
+    metrics: Option<TcpListener>,
+    tls: Option<Arc<Tls>>,
+    admission: &Admission,
+    settings: &Settings,
+) {
+    let metrics = async {
+        let Some(listener) = metrics else {
+            return std::future::pending().await;
+        };
+        let served = axum::serve(listener, metrics::router(sources)).await;
+        warn!(?served, "metrics are served no more");
+        std::future::pending().await
+    };
+    let certificates = async {
+        match &tls {
+            Some(tls) => tls.watch(settings.look_every).await,
+            None => std::future::pending().await,
         }
+    };
+    tokio::select! {
+        () = metrics => {}
+        () = certificates => {}
+        () = admission.watch(settings) => {}
     }
 }
 
@@ -251,27 +351,6 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
                 tokio::time::sleep(ACCEPT_AGAIN).await;
             }
         }
-    }
-}
-
-/// Answers the requests of one connection, until it ends or becomes a WebSocket.
-async fn serve(tcp: TcpStream, app: Router, limits: SocketLimits, mut stop: watch::Receiver<bool>) {
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.request_within)
-        .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(tcp), TowerToHyperService::new(app))
-        .with_upgrades();
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = asked_to(&mut stop) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        debug!(%error, "a connection ended early");
     }
 }
 

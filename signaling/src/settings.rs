@@ -1,16 +1,20 @@
 //! What an operator decides.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use axum::http::Uri;
 use peer_group::limits::{ICE_SERVERS, RENDEZVOUS_SERVERS};
 use peer_group::wire::codec::List;
 use peer_group::wire::rendezvous::Url;
 
 use crate::rooms;
 use crate::turn::{self, Secret};
+
+mod names;
+
+pub use names::{HookUrl, Network, PageOrigin, PublicUrl};
 
 /// What an operator decides. The default is a server on port 8080 of this machine only.
 #[derive(Clone, Debug)]
@@ -19,8 +23,24 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The server as clients dial it; without it, what each client's Host header says.
     pub public_url: Option<PublicUrl>,
+    /// The files of TLS; without them, TLS is a proxy's business.
+    pub tls: Option<TlsFiles>,
+    /// Proxies that are believed when they say for whom they speak.
+    pub trusted_proxies: Vec<Network>,
     /// A folder of static files to serve.
     pub www: Option<PathBuf>,
+    /// Origins whose pages may open sockets and read what is served; none: all may open sockets.
+    pub allowed_origins: Vec<PageOrigin>,
+    /// A file of tokens, one of which clients must show.
+    pub token_file: Option<PathBuf>,
+    /// Where to ask whether a token is right.
+    pub token_hook: Option<HookUrl>,
+    /// Where to serve metrics.
+    pub metrics: Option<SocketAddr>,
+    /// How the log is written.
+    pub log: LogFormat,
+    /// Between two looks whether files of certificates and tokens have changed.
+    pub look_every: Duration,
     /// Servers that clients are sent to when this one stops.
     pub elsewhere: List<Url, RENDEZVOUS_SERVERS>,
     /// The rules.
@@ -107,7 +127,15 @@ impl Default for Settings {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: None,
+            tls: None,
+            trusted_proxies: Vec::new(),
             www: None,
+            allowed_origins: Vec::new(),
+            token_file: None,
+            token_hook: None,
+            metrics: None,
+            log: LogFormat::default(),
+            look_every: Duration::from_secs(5),
             elsewhere: List::default(),
             rooms: rooms::Config::default(),
             turn: Turn::default(),
@@ -117,71 +145,37 @@ impl Default for Settings {
     }
 }
 
-/// The server as clients dial it.
+/// The files of TLS, in PEM.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct PublicUrl {
-    url: String,
-    origin: String,
+pub struct TlsFiles {
+    /// The certificate and those that vouch for it.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
 }
 
-impl PublicUrl {
-    /// Reads an address as people write it, or says how to.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let example = "write for example https://rendezvous.example.org";
-        let uri: Uri = text.parse().map_err(|_| example.to_owned())?;
-        let own_port = match uri.scheme_str() {
-            Some("http" | "ws") => ":80",
-            Some("https" | "wss") => ":443",
-            _ => return Err(format!("the scheme is missing or unknown; {example}")),
-        };
-        let authority = uri.authority().ok_or(example)?.as_str();
-        if authority.contains('@') {
-            return Err(format!("it may not hold a user name; {example}"));
-        }
-        let origin = authority.to_ascii_lowercase();
-        // Browsers leave the scheme's own port out, and sign what they dial.
-        let origin = origin.strip_suffix(own_port).unwrap_or(&origin).to_owned();
-        Ok(Self {
-            url: text.to_owned(),
-            origin,
-        })
-    }
-
-    /// As it was written.
-    #[must_use]
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// The host and port that clients sign.
-    #[must_use]
-    pub fn origin(&self) -> &str {
-        &self.origin
-    }
+/// How the log is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object a line, for programs.
+    Json,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_public_url_gives_the_origin_that_browsers_dial() {
-        for (url, origin) in [
-            ("https://Example.org", "example.org"),
-            ("https://example.org:443/", "example.org"),
-            ("wss://example.org:8443", "example.org:8443"),
-            ("http://example.org:443", "example.org:443"),
-            ("http://[::1]:80/a/path", "[::1]"),
-        ] {
-            assert_eq!(PublicUrl::parse(url).unwrap().origin(), origin, "{url}");
-        }
-        for url in [
-            "example.org",
-            "ftp://example.org",
-            "https://",
-            "https://a@b.org",
-        ] {
-            assert!(PublicUrl::parse(url).is_err(), "{url}");
+/// Text in quotes, as TOML and JSON both read it.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut out = String::from('"');
+    for char in text.chars() {
+        match char {
+            '"' | '\\' => out.extend(['\\', char]),
+            char if char.is_control() => {
+                let _ = write!(out, "\\u{:04x}", u32::from(char));
+            }
+            char => out.push(char),
         }
     }
+    out.push('"');
+    out
 }

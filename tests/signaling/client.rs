@@ -10,6 +10,7 @@ use peer_group::wire::codec::Wire as _;
 use peer_group::wire::rendezvous::{
     Announcement, ClientMessage, PATH, Payload, SUBPROTOCOL, ServerMessage, join_signed_bytes,
 };
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -39,11 +40,13 @@ pub(crate) fn request(host: &str) -> Request {
     request
 }
 
+/// What a socket goes over.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
+
 /// Opens a socket over `tcp`.
-pub(crate) async fn open(
-    tcp: TcpStream,
-    request: Request,
-) -> Result<WebSocketStream<TcpStream>, Error> {
+pub(crate) async fn open<S: Stream>(tcp: S, request: Request) -> Result<WebSocketStream<S>, Error> {
     let (socket, response) = soon("the opening of a socket", client_async(request, tcp)).await?;
     let protocol = response.headers().get("Sec-WebSocket-Protocol");
     assert_eq!(
@@ -53,8 +56,8 @@ pub(crate) async fn open(
     Ok(socket)
 }
 
-pub(crate) struct Client {
-    pub(crate) socket: WebSocketStream<TcpStream>,
+pub(crate) struct Client<S = TcpStream> {
+    pub(crate) socket: WebSocketStream<S>,
     /// What it signs as the server's host and port.
     pub(crate) origin: String,
     pub(crate) welcome: ServerMessage,
@@ -75,8 +78,15 @@ impl Client {
     pub(crate) async fn connect_over(tcp: TcpStream, host: &str) -> Self {
         // A small frame behind a large one is not to wait for an acknowledgement.
         tcp.set_nodelay(true).unwrap();
+        Self::greet(tcp, request(host), host).await
+    }
+}
+
+impl<S: Stream> Client<S> {
+    /// Opens a socket by `request` and says Hello.
+    pub(crate) async fn greet(stream: S, request: Request, host: &str) -> Self {
         let mut client = Self {
-            socket: open(tcp, request(host)).await.unwrap(),
+            socket: open(stream, request).await.unwrap(),
             origin: host.to_owned(),
             welcome: ServerMessage::Pong {},
         };

@@ -4,10 +4,12 @@
 // What goes wrong in a test is to end it.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod admission;
 mod client;
 mod engines;
 mod hostile;
 mod limits;
+mod metrics;
 mod pages;
 mod protocol;
 mod proxy;
@@ -15,4 +17,5 @@ mod relaying;
 mod served;
 mod sockets;
 mod stun;
+mod tls;
 mod turn;

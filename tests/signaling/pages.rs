@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use peer_group::wire::rendezvous::PATH;
 use peer_group_signaling::server::Settings;
+use peer_group_signaling::settings::PageOrigin;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -45,7 +46,7 @@ impl Drop for Folder {
 }
 
 /// Status, head and body of what is at `path`, to the letter.
-async fn get(address: SocketAddr, path: &str, extra: &str) -> (u16, String, String) {
+pub(crate) async fn get(address: SocketAddr, path: &str, extra: &str) -> (u16, String, String) {
     let mut tcp = TcpStream::connect(address).await.unwrap();
     let request =
         format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{extra}\r\n");
@@ -77,7 +78,13 @@ async fn files_come_with_their_type_and_headers_that_keep_them_in_bounds() {
     ] {
         let (status, head, _) = get(served.address, path, "").await;
         assert_eq!(status, 200, "{path}");
+        assert!(!head.contains("access-control"), "{head}");
+        assert!(!head.contains("strict-transport"), "{head}");
         for header in [
+            "\r\ncross-origin-opener-policy: same-origin\r\n",
+            "\r\ncross-origin-resource-policy: same-origin\r\n",
+            "\r\npermissions-policy: camera=()",
+            "\r\nreferrer-policy: no-referrer\r\n",
             &format!("\r\ncontent-type: {mime}\r\n"),
             "\r\nx-content-type-options: nosniff\r\n",
             "\r\ncache-control: no-cache\r\n",
@@ -97,6 +104,38 @@ async fn files_come_with_their_type_and_headers_that_keep_them_in_bounds() {
     let (status, _, body) = get(served.address, "/main.js", &since).await;
     assert_eq!((status, body.as_str()), (304, ""), "{since}");
     served.stop().await;
+}
+
+#[tokio::test]
+async fn pages_of_named_origins_may_read_and_others_may_not() {
+    let folder = Folder::new("origins");
+    let served = Served::start(Settings {
+        www: Some(folder.www()),
+        allowed_origins: vec![PageOrigin::parse("https://app.example").unwrap()],
+        ..Settings::default()
+    })
+    .await;
+    let (status, head, _) = get(
+        served.address,
+        "/main.js",
+        "Origin: https://app.example\r\n",
+    )
+    .await;
+    assert_eq!(status, 200);
+    for header in [
+        "\r\naccess-control-allow-origin: https://app.example\r\n",
+        "\r\ncross-origin-resource-policy: cross-origin\r\n",
+        "\r\nvary: Origin\r\n",
+    ] {
+        assert!(head.contains(header), "{header:?} is missing in\n{head}");
+    }
+    let (_, head, _) = get(
+        served.address,
+        "/main.js",
+        "Origin: https://evil.example\r\n",
+    )
+    .await;
+    assert!(!head.contains("access-control"), "{head}");
 }
 
 #[tokio::test]

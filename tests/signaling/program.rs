@@ -3,70 +3,17 @@
 // What goes wrong in a test is to end it.
 #![allow(clippy::unwrap_used)]
 
-use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
-use peer_group::wire::rendezvous::ServerMessage;
+use peer_group::crypto::{Primitives as _, REAL};
+use peer_group::wire::rendezvous::{ClientMessage, RelayFrame, ServerMessage};
 
 mod client;
+#[allow(dead_code, reason = "shared with tests that need more of it")]
+mod running;
 
-use client::{Client, soon};
-
-fn program(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_peer-group-signaling"));
-    command.args(arguments).env_remove("RUST_LOG");
-    command
-}
-
-/// The program while it runs; killed if a test fails before it ended.
-struct Running {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Running {
-    fn start(arguments: &[&str]) -> Self {
-        let mut child = program(&["--listen", "127.0.0.1:0"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        output.read_line(&mut line).unwrap();
-        let address = line
-            .strip_prefix("peer-group rendezvous server listening on http://")
-            .and_then(|rest| rest.strip_suffix("/\n"))
-            .unwrap_or_else(|| panic!("the first line is {line:?}"));
-        Self {
-            address: address.parse().unwrap(),
-            child,
-        }
-    }
-
-    fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-s", name, &pid]).status();
-        assert!(sent.unwrap().success());
-    }
-
-    /// Waits for its end; whether it was a good one, and what it logged.
-    async fn end(mut self) -> (bool, String) {
-        let stderr = self.child.stderr.take().unwrap();
-        let log = tokio::task::spawn_blocking(|| std::io::read_to_string(stderr).unwrap());
-        let log = soon("the end of the program", log).await.unwrap();
-        (self.child.wait().unwrap().success(), log)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use client::Client;
+use running::{Running, program};
 
 fn failing(arguments: &[&str]) -> String {
     let Output { status, stderr, .. } = program(arguments).output().unwrap();
@@ -105,42 +52,118 @@ async fn asked_to_end_it_sends_everybody_away_and_ends_well() {
     }
 }
 
-#[tokio::test]
-async fn the_log_names_no_tag_and_no_client() {
-    let mut command = program(&["--listen", "127.0.0.1:0"]);
-    let mut child = command
-        .env("RUST_LOG", "trace")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    let mut output = BufReader::new(child.stdout.take().unwrap());
-    output.read_line(&mut line).unwrap();
-    let address = line
-        .split("http://")
-        .nth(1)
-        .unwrap()
-        .trim_end_matches("/\n");
-    let running = Running {
-        address: address.parse().unwrap(),
-        child,
+/// What may not be in a log: as text, and as programs write bytes.
+fn spellings(secret: &[u8]) -> [String; 4] {
+    let hex = |upper: bool| {
+        let digits = secret.iter().map(|byte| match upper {
+            true => format!("{byte:02X}"),
+            false => format!("{byte:02x}"),
+        });
+        digits.collect::<String>()
     };
-    let mut client = Client::connect(running.address).await;
-    client.listen([1; 32]).await;
-    let own = client.socket.get_ref().local_addr().unwrap().to_string();
-    client
-        .tell(&client::signal(client::tag([1; 32]), b"private words"))
+    let numbers: Vec<String> = secret.iter().take(6).map(u8::to_string).collect();
+    let text = String::from_utf8_lossy(secret).into_owned();
+    [text, hex(false), hex(true), numbers.join(", ")]
+}
+
+/// Everything that a log could tell of somebody happens, and all of the log is read.
+#[tokio::test]
+async fn the_log_of_a_busy_run_names_nobody_and_nothing_that_was_said() {
+    const FORWARDED: &str = "203.0.113.77";
+    const TOKEN: &str = "a-token-that-nobody-sees";
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("log");
+    std::fs::create_dir_all(&folder).unwrap();
+    let tokens = folder.join("tokens.txt");
+    std::fs::write(&tokens, TOKEN).unwrap();
+    for format in ["text", "json"] {
+        let running = Running::start_with(
+            &[
+                "--trusted-proxy=127.0.0.1",
+                "--requests=1/8",
+                "--signals=1/20",
+                "--log",
+                format,
+            ]
+            .into_iter()
+            .chain(["--token-file", tokens.to_str().unwrap()])
+            .collect::<Vec<_>>(),
+            "trace",
+            Stdio::piped(),
+        );
+        let address = running.address;
+        let mut ports = Vec::new();
+        let mut clients = Vec::new();
+        for r in [[201; 32], [202; 32], [203; 32]] {
+            let tcp = tokio::net::TcpStream::connect(address).await.unwrap();
+            ports.push(tcp.local_addr().unwrap().to_string());
+            let mut request = client::request(&address.to_string());
+            let headers = request.headers_mut();
+            headers.insert("x-forwarded-for", FORWARDED.parse().unwrap());
+            headers.insert("authorization", format!("Bearer {TOKEN}").parse().unwrap());
+            let mut client = Client::greet(tcp, request, &address.to_string()).await;
+            let join = client.join(&[42; 32], r);
+            let joined = client.ask(&join).await;
+            assert!(matches!(joined, ServerMessage::Joined { .. }));
+            clients.push(client);
+        }
+        let [mut a, mut b, mut c] = <[Client; 3]>::try_from(clients).ok().unwrap();
+        // Signals, frames, a replayed Join, too many requests, and what is no message.
+        let words = b"private words";
+        a.tell(&client::signal(client::tag([202; 32]), words)).await;
+        b.hear().await;
+        let frame = ClientMessage::Relay {
+            to: client::tag([201; 32]),
+            frame: RelayFrame::new(b"private frame".to_vec()).unwrap(),
+        };
+        b.tell(&frame).await;
+        a.hear().await;
+        a.listen([201; 32]).await;
+        let replayed = a.join(&[42; 32], [201; 32]);
+        for _ in 0..9 {
+            b.ask(&replayed).await;
+        }
+        a.ask(&ClientMessage::Turn {}).await;
+        c.tell(&ClientMessage::Hello {
+            version: 1,
+            features: 0,
+        })
         .await;
-    client.hear().await;
-    drop(client);
-    running.signal("TERM");
-    let (_, log) = running.end().await;
-    assert!(log.contains("socket opened"), "{log}");
-    let tag = client::tag([1; 32]).to_string();
-    for private in [tag.as_str(), &own, "private words"] {
-        assert!(!log.contains(private), "{private} is in the log:\n{log}");
+        c.hear().await;
+        assert_eq!(c.close_code().await, 1002);
+        drop((a, b, c));
+        running.signal("TERM");
+        let (well, log) = running.end().await;
+        assert!(well, "{log}");
+        for part in [
+            "socket opened",
+            "203.0.113.0/24",
+            "socket refused",
+            "stopping",
+        ] {
+            assert!(log.contains(part), "{part:?} is missing in:\n{log}");
+        }
+        let topic = REAL.public_key(&[42; 32]);
+        let mut secrets: Vec<&[u8]> = vec![words, b"private frame", &topic, TOKEN.as_bytes()];
+        let tags = [201, 202, 203].map(|r| client::tag([r; 32]));
+        secrets.extend(tags.iter().map(|tag| &tag.0[..]));
+        let mut forbidden: Vec<String> = secrets.iter().flat_map(|s| spellings(s)).collect();
+        forbidden.extend(tags.iter().map(ToString::to_string));
+        // The announcement, and the secret of a tag.
+        forbidden.extend([201, 202, 203].map(|r| format!("{r}, {r}, {r}")));
+        forbidden.push(FORWARDED.to_owned());
+        forbidden.extend(ports);
+        for private in &forbidden {
+            assert!(
+                !log.contains(private.as_str()),
+                "{private:?} is in the log:\n{log}"
+            );
+        }
+        if format == "json" {
+            let first = log.lines().next().unwrap();
+            assert!(first.starts_with('{') && first.ends_with('}'), "{first}");
+        }
     }
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::client::soon;
 
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
+    pub(crate) metrics: Option<SocketAddr>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<()>,
 }
@@ -22,13 +23,14 @@ impl Served {
             ..settings
         };
         let server = Server::bind(settings).await.unwrap();
-        let address = server.address();
+        let (address, metrics) = (server.address(), server.metrics_address());
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server.run(async {
             let _ = stopped.await;
         }));
         Self {
             address,
+            metrics,
             stop,
             running,
         }

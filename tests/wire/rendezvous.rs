@@ -193,7 +193,8 @@ fn signals_and_refusals() {
         (ErrorReason::Rate, "05"),
         (ErrorReason::Full, "06"),
         (ErrorReason::Superseded, "07"),
-        (ErrorReason::Unknown(8), "08"),
+        (ErrorReason::Forbidden, "08"),
+        (ErrorReason::Unknown(9), "09"),
     ] {
         server(
             ServerMessage::Error {

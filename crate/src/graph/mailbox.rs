@@ -450,7 +450,7 @@ impl Mailbox {
                 self.lost(cx);
             }
             ServerMessage::Error {
-                reason: ErrorReason::Malformed | ErrorReason::Version,
+                reason: ErrorReason::Malformed | ErrorReason::Version | ErrorReason::Forbidden,
                 ..
             } => {
                 cx.effect(Effect::CloseSocket { socket });

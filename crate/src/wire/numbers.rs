@@ -99,6 +99,8 @@ pub mod server_error {
     pub const FULL: u8 = 6;
     /// A newer socket with the same secret took the tag over.
     pub const SUPERSEDED: u8 = 7;
+    /// Not let in.
+    pub const FORBIDDEN: u8 = 8;
 }
 
 /// What travels inside signals.

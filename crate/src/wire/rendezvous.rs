@@ -318,6 +318,8 @@ reasons! {
         Full = server_error::FULL,
         /// A newer socket with the same secret took over. The connection ends.
         Superseded = server_error::SUPERSEDED,
+        /// The page's origin or the admission token is not one that is let in. The connection ends.
+        Forbidden = server_error::FORBIDDEN,
     }
 }
 

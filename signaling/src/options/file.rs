@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::kind::Value;
 use super::table::Row;
-use crate::settings::Settings;
+use crate::settings::{Settings, quoted};
 
 /// Takes the values of a file over.
 pub(super) fn read(path: &Path, rows: &[Row], settings: &mut Settings) -> Result<(), String> {
@@ -110,21 +110,6 @@ fn written(value: &Value) -> String {
                 .join(", ")
         ),
     }
-}
-
-fn quoted(text: &str) -> String {
-    let mut out = String::from('"');
-    for char in text.chars() {
-        match char {
-            '"' | '\\' => out.extend(['\\', char]),
-            char if char.is_control() => {
-                let _ = write!(out, "\\u{:04x}", u32::from(char));
-            }
-            char => out.push(char),
-        }
-    }
-    out.push('"');
-    out
 }
 
 #[cfg(test)]

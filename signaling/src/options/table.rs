@@ -9,8 +9,8 @@ use peer_group::wire::codec::List;
 use peer_group::wire::rendezvous::{IceServer, Url};
 
 use super::kind::{Kind, Unit};
-use super::turn;
-use crate::settings::PublicUrl;
+use super::{door, turn};
+use crate::settings::{LogFormat, PublicUrl};
 
 /// One option.
 pub(super) struct Row {
@@ -68,6 +68,8 @@ pub(super) use {numbers, rates};
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
     rows.extend(server());
+    rows.extend(telling());
+    rows.extend(door::rows());
     rows.extend(meeting());
     rows.extend(meeting_rates());
     rows.extend(relaying());
@@ -76,7 +78,7 @@ pub(super) fn rows() -> Vec<Row> {
     rows
 }
 
-fn server() -> [Row; 5] {
+fn server() -> [Row; 3] {
     [
         Row {
             name: "listen",
@@ -119,6 +121,48 @@ fn server() -> [Row; 5] {
                     Ok(())
                 },
                 show: |settings| settings.www.as_ref().map(|www| www.display().to_string()),
+            },
+        },
+    ]
+}
+
+fn telling() -> [Row; 4] {
+    [
+        Row {
+            name: "metrics",
+            value: "ADDR:PORT",
+            heading: SERVER,
+            help: "Where to serve /metrics, for Prometheus, and /healthz; not for the public",
+            kind: Kind::One {
+                set: |settings, text| {
+                    let words = "write an IP address and a port, for example 127.0.0.1:9090";
+                    settings.metrics = Some(text.parse().map_err(|_| words.to_owned())?);
+                    Ok(())
+                },
+                show: |settings| settings.metrics.map(|at| at.to_string()),
+            },
+        },
+        Row {
+            name: "log",
+            value: "text|json",
+            heading: SERVER,
+            help: "How the log is written; it never shows tags, messages or whole addresses",
+            kind: Kind::One {
+                set: |settings, text| {
+                    settings.log = match text {
+                        "text" => LogFormat::Text,
+                        "json" => LogFormat::Json,
+                        _ => return Err("write text or json".to_owned()),
+                    };
+                    Ok(())
+                },
+                show: |settings| {
+                    let text = match settings.log {
+                        LogFormat::Text => "text",
+                        LogFormat::Json => "json",
+                    };
+                    Some(text.to_owned())
+                },
             },
         },
         Row {

@@ -10,11 +10,12 @@ use peer_group::time::{Millis, Now};
 use peer_group::wire::codec::List;
 use peer_group::wire::rendezvous::{ErrorReason, Url};
 use tokio::sync::Notify;
-use tracing::{debug, info};
+use tracing::debug;
 
+use super::metrics::{Tally, count};
 use super::outbox::{Account, Frame, Outbox};
 use super::{Settings, SocketLimits};
-use crate::rooms::{Address, ConnId, Out, Receipt, Rooms};
+use crate::rooms::{Address, ConnId, Counts, Out, Receipt, Rooms};
 
 /// Close codes: those below 4000 are WebSocket's own.
 mod code {
@@ -36,6 +37,8 @@ const SPREAD_PER_CLIENT_MS: Millis = 1;
 pub(super) struct Hall {
     started: Instant,
     limits: SocketLimits,
+    /// What sockets count.
+    pub(super) tally: Arc<Tally>,
     /// Something is due sooner than whoever calls [`Hall::tick`] knows.
     pub(super) sooner: Notify,
     inner: Mutex<Inner>,
@@ -67,6 +70,7 @@ impl Hall {
         Self {
             started: Instant::now(),
             limits: settings.sockets,
+            tally: Arc::default(),
             sooner: Notify::new(),
             inner: Mutex::new(Inner {
                 rooms: Rooms::new(settings.rooms.clone(), seed, &REAL),
@@ -89,7 +93,7 @@ impl Hall {
         ));
         inner.last += 1;
         let conn = ConnId(inner.last);
-        debug!(conn = conn.0, "socket opened");
+        debug!(conn = conn.0, from = %address, "socket opened");
         if inner.stopping {
             outbox.close(code::RESTART, "the server is about to stop");
         } else {
@@ -121,7 +125,7 @@ impl Hall {
     }
 
     fn pass_on(&self, inner: &mut Inner) {
-        inner.pass_on();
+        inner.pass_on(&self.tally);
         let next = inner.rooms.next_timeout().unwrap_or(Millis::MAX);
         if next.saturating_add(TICK_MIN_MS) < inner.tick_at {
             // Told once; the tick itself says when the next one is.
@@ -142,6 +146,11 @@ impl Hall {
             outbox.close(code::RESTART, "the server is about to stop");
         }
         sockets
+    }
+
+    /// What the rules have counted.
+    pub(super) fn counts(&self) -> Counts {
+        self.lock().rooms.counts()
     }
 
     /// Bytes that wait for slow clients.
@@ -184,7 +193,7 @@ impl Inner {
     }
 
     /// Puts what the rooms have to say where the sockets find it.
-    fn pass_on(&mut self) {
+    fn pass_on(&mut self, tally: &Tally) {
         while let Some(out) = self.rooms.poll() {
             match out {
                 Out::Send {
@@ -195,7 +204,9 @@ impl Inner {
                     let outbox = self.outboxes.get(&conn);
                     let fits = outbox.is_none_or(|o| o.push(Frame { bytes, receipt }));
                     if !fits {
-                        info!(conn = conn.0, "socket cut: it reads too slowly");
+                        // Counted, not told: somebody could fill the log with it.
+                        count(&tally.cut);
+                        debug!(conn = conn.0, "socket cut: it reads too slowly");
                     }
                 }
                 Out::Close { conn, reason } => {
@@ -213,9 +224,18 @@ impl Inner {
 impl Seat {
     /// A message came in.
     pub(super) fn received(&self, bytes: &[u8]) {
+        let began = Instant::now();
         let mut inner = self.hall.lock();
         inner.rooms.received(self.hall.now(), self.conn, bytes);
         self.hall.pass_on(&mut inner);
+        drop(inner);
+        self.hall.tally.took.add(began.elapsed());
+    }
+
+    /// Nothing was heard for too long.
+    pub(super) fn was_silent(&self) {
+        count(&self.hall.tally.silent);
+        debug!(conn = self.conn.0, "socket silent for too long");
     }
 
     /// A frame that came with a receipt is with the system.

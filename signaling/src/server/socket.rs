@@ -6,10 +6,12 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use peer_group::limits::{RELAY_FRAME_BYTES, SIGNAL_BYTES};
+use peer_group::wire::codec::Wire as _;
+use peer_group::wire::rendezvous::{ErrorReason, ServerMessage};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
-use tracing::debug;
 
 use super::SocketLimits;
+use super::admission::Refusal;
 use super::hall::{Hall, Seat};
 use super::outbox::{End, Next};
 use crate::rooms::Address;
@@ -23,9 +25,13 @@ const READ_BYTES: usize = 1024;
 /// How long the far side may take to hear why the socket ends.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Close codes for frames that are not messages.
+/// Close codes for frames that are not messages, and for those who are not let in.
 const NOT_BINARY: u16 = 1003;
 const TOO_BIG: u16 = 1009;
+const TRY_LATER: u16 = 1013;
+const FORBIDDEN: u16 = 4003;
+/// When to come back if a token could not be checked.
+const TOKEN_RETRY_MS: u32 = 5_000;
 
 /// The sizes that the protocol needs.
 pub(super) fn sized<C>(upgrade: WebSocketUpgrade<C>) -> WebSocketUpgrade<C> {
@@ -56,6 +62,38 @@ pub(super) async fn serve(
     }
 }
 
+/// Tells a client why it is not let in.
+pub(super) async fn refuse(mut socket: WebSocket, refusal: Refusal) {
+    let (reason, retry_after_ms, code, words) = match refusal {
+        Refusal::Origin => (
+            ErrorReason::Forbidden,
+            0,
+            FORBIDDEN,
+            "pages of this origin are not let in here (--allow-origin)",
+        ),
+        Refusal::Token => (
+            ErrorReason::Forbidden,
+            0,
+            FORBIDDEN,
+            "the admission token is missing or wrong",
+        ),
+        Refusal::Unknown => (
+            ErrorReason::Full,
+            TOKEN_RETRY_MS,
+            TRY_LATER,
+            "the admission token could not be checked",
+        ),
+    };
+    let error = ServerMessage::Error {
+        reason,
+        retry_after_ms,
+    };
+    let error = Message::Binary(error.to_bytes().into());
+    if matches!(timeout(LINGER, socket.send(error)).await, Ok(Ok(()))) {
+        say_why(&mut socket, code, words).await;
+    }
+}
+
 /// Passes frames on both ways; the end to tell the far side, unless it is gone.
 async fn talk(socket: &mut WebSocket, seat: &Seat, limits: SocketLimits) -> Option<End> {
     let mut pings = interval_at(Instant::now() + limits.ping_every, limits.ping_every);
@@ -73,7 +111,7 @@ async fn talk(socket: &mut WebSocket, seat: &Seat, limits: SocketLimits) -> Opti
             },
             _ = pings.tick() => {
                 if heard.elapsed() > limits.silent_for {
-                    debug!("socket silent for too long");
+                    seat.was_silent();
                     return None;
                 }
                 Message::Ping(Bytes::new())

@@ -3,15 +3,11 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use peer_group::random::Random;
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio::sync::watch;
-use tokio::time::timeout;
-use tracing::warn;
+use tokio::net::{TcpListener, UdpSocket};
 
-use super::{Settings, StartError, asked_to};
+use super::{Settings, StartError};
 use crate::settings::Turn;
 use crate::turn::{Offer, Secret, Servers, Sockets};
 
@@ -60,12 +56,18 @@ pub(super) async fn bind(settings: &mut Settings, seed: [u8; 32]) -> Result<Boun
         }
     };
     let port = udp.local_addr().map_err(refused)?.port();
+    let own_port = listener.local_addr().map_err(refused)?.port();
     // Relayed addresses are seen by everybody, and say nothing about the secret.
     let mut random = Random::new(seed);
     let (secret, seed) = (Secret::new(random.bytes::<32>()), random.bytes());
     settings.rooms.turn = Some(Offer {
         secret: secret.clone(),
-        servers: Servers::Here { host, port },
+        servers: Servers::Here {
+            host,
+            port,
+            // Where TLS is spoken, TURN is taken in it too.
+            tls_port: settings.tls.is_some().then_some(own_port),
+        },
     });
     let sockets = Sockets::new(udp, limits, secret, seed).map_err(StartError::System)?;
     let turn = Some(Arc::new(sockets));
@@ -99,28 +101,6 @@ impl Bound {
             listener,
             turn: None,
             extra: None,
-        }
-    }
-}
-
-/// Whether a connection is for TURN: its messages begin with a byte that no text does. None: it
-/// said nothing in time, or the server stops.
-pub(super) async fn is_turn(
-    tcp: &TcpStream,
-    within: Duration,
-    stop: &mut watch::Receiver<bool>,
-) -> Option<bool> {
-    let mut first = [0xff];
-    let peeked = tokio::select! {
-        peeked = timeout(within, tcp.peek(&mut first)) => peeked,
-        () = asked_to(stop) => return None,
-    };
-    match peeked {
-        Ok(Ok(1)) => Some(first[0] == 0),
-        Ok(Ok(_)) | Err(_) => None,
-        Ok(Err(error)) => {
-            warn!(%error, "cannot read a new connection");
-            None
         }
     }
 }

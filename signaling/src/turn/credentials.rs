@@ -105,6 +105,8 @@ pub enum Servers {
         host: Option<String>,
         /// For UDP and TCP.
         port: u16,
+        /// For TLS, where it is spoken.
+        tls_port: Option<u16>,
     },
     /// Elsewhere, such as a coturn.
     At(List<Url, ICE_SERVERS>),
@@ -138,14 +140,21 @@ impl Offer {
                 Servers::Here { .. } => List::default(),
             };
         };
-        let ways =
-            ["udp", "tcp"].map(|way| Url::new(format!("turn:{host}:{port}?transport={way}")));
-        List::first(ways.into_iter().flatten().collect())
+        let ways = ["udp", "tcp"].map(|way| format!("turn:{host}:{port}?transport={way}"));
+        let tls = match self.servers {
+            Servers::Here {
+                tls_port: Some(port),
+                ..
+            } => Some(format!("turns:{host}:{port}?transport=tcp")),
+            _ => None,
+        };
+        let all = ways.into_iter().chain(tls);
+        List::first(all.filter_map(Url::new).collect())
     }
 
     fn here<'a>(&'a self, origin: &'a str) -> Option<(&'a str, u16)> {
         match &self.servers {
-            Servers::Here { host, port } => {
+            Servers::Here { host, port, .. } => {
                 Some((host.as_deref().unwrap_or(host_of(origin)), *port))
             }
             Servers::At(_) => None,
@@ -171,6 +180,7 @@ mod tests {
             servers: Servers::Here {
                 host: host.map(Into::into),
                 port: 3478,
+                tls_port: None,
             },
         }
     }
@@ -235,6 +245,16 @@ mod tests {
             let stun = offer(None).stun(origin).unwrap();
             assert_eq!(*stun, format!("stun:{host}:3478"));
         }
+        let with_tls = Offer {
+            servers: Servers::Here {
+                host: None,
+                port: 3478,
+                tls_port: Some(443),
+            },
+            ..offer(None)
+        };
+        let urls = with_tls.urls("example.org");
+        assert_eq!(&*urls[2], "turns:example.org:443?transport=tcp");
         let elsewhere = offer(Some("192.0.2.1")).stun("example.org").unwrap();
         assert_eq!(&*elsewhere, "stun:192.0.2.1:3478");
         let coturn = Offer {

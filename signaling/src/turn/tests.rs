@@ -115,6 +115,7 @@ impl Place {
             servers: Servers::Here {
                 host: None,
                 port: 1,
+                tls_port: None,
             },
         };
         let answer = offer.answer("a", Tag([tag; 16]), self.now.wall);

@@ -216,6 +216,7 @@ fn turn_is_handed_out_to_who_has_a_tag_at_the_price_of_a_request() {
         servers: Servers::Here {
             host: None,
             port: 3478,
+            tls_port: None,
         },
     };
     let mut server = Server::new(Limits {
