@@ -247,7 +247,7 @@ impl World {
 
     fn work_later(&mut self, machine: usize) {
         let (low, high) = self.options.work_ms;
-        let delay = self.work_dice.between(low, high);
+        let delay = self.work_dice.between(low, high) * self.calmness();
         self.do_later(machine, delay, Act::Work);
     }
 
@@ -293,7 +293,7 @@ impl World {
                 if let Some(handle) = handle {
                     self.fidget(machine, handle);
                 }
-                let delay = self.app_dice.between(500, 15_000);
+                let delay = self.app_dice.between(500, 15_000) * self.calmness();
                 self.do_later(machine, delay, Act::Idle);
             }
             _ => {}

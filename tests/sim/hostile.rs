@@ -243,10 +243,11 @@ impl World {
         if self.lying_is_over() {
             return;
         }
+        let calmness = self.calmness();
         let Some(hostile) = &mut self.hostile else {
             return;
         };
-        let pause = hostile.dice.between(200, 6_000);
+        let pause = hostile.dice.between(200, 6_000) * calmness;
         let machine = hostile.machine;
         let trick = hostile.dice.pick(&hostile.tricks);
         self.later(pause, Happening::Mischief);

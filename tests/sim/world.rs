@@ -244,6 +244,17 @@ impl World {
         self.queue.insert((self.now + delay, self.order), happening);
     }
 
+    /// How many times longer everybody waits before doing something by themselves: while nothing but
+    /// the end of a long sleep is waited for, an hour would else cost more than all that came before.
+    #[must_use]
+    pub fn calmness(&self) -> u64 {
+        if !self.calm && self.now > self.options.safety_ms {
+            4
+        } else {
+            1
+        }
+    }
+
     /// The true wall clock.
     #[must_use]
     pub fn wall(&self) -> Millis {
