@@ -183,10 +183,10 @@ impl Group {
 
     /// What is to be kept.
     #[must_use]
-    pub fn to_stored(&mut self, peer_time_offset: i64) -> Vec<u8> {
+    pub fn to_stored(&mut self, random: &mut Random, peer_time_offset: i64) -> Vec<u8> {
         self.state.peer_time_offset = peer_time_offset;
         self.state.credentials = List::first(self.known.values().cloned().collect());
-        self.state.to_bytes()
+        self.state.to_stored(self.crypto, &self.identity, random)
     }
 
     /// Our own membership, if it holds now.

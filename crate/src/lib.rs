@@ -88,6 +88,15 @@
 //! records count. To graph they are bytes that its `Security` hands out and absorbs. When they change
 //! what somebody may do, waiting records are weighed again, and those without a right are dropped.
 //!
+//! ## What lies in storage
+//!
+//! An identity is a seed under a key of [`engine::effect::SECRETS`]: the driver wraps such values with a key
+//! of the platform where there is one. Everything else is bound to that seed: what is stored of a group is
+//! sealed with a key of it ([`group::state`]), records carry a seal of it ([`record::stored`]). So who copies
+//! the storage has nothing, and who has another identity cannot pass for this one. Texts for another machine
+//! are sealed under a password ([`group::sealed`]); stretching it takes 0.1 s, so it is an effect, and the
+//! driver decides when and where ([`engine::effect::Effect::Stretch`]).
+//!
 //! ## Rules of the house
 //!
 //! Remote input never panics and never allocates without a bound; every bound is in [`limits`].

@@ -5,7 +5,7 @@ import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { ownNetwork } from './network.mjs';
 import { Page } from './page.mjs';
-import { Stage } from './stage.mjs';
+import { linked, Stage } from './stage.mjs';
 
 await ownNetwork(import.meta.url);
 
@@ -138,20 +138,63 @@ describe('identities in browsers', { timeout: 400_000 }, () => {
     await Promise.all([here.isQuiet(), there.isQuiet()]);
   });
 
+  test('a creator moves to Firefox, group and all, and lets somebody in there', LIMIT, async () => {
+    const here = await fresh('chromium');
+    const there = await fresh('firefox');
+    const other = await fresh('chromium');
+    const rendezvous = stage.origin;
+    const moved = await asked(
+      here,
+      async ({ Identity, PeerGroup }, rendezvous) => {
+        const group = await PeerGroup.create({ friendlyName: 'Moving', rendezvous });
+        await group.connect();
+        const identity = await Identity.default();
+        const [person, membership] = [await identity.export('p'), await group.exportConfig('q')];
+        await group.close();
+        return { groupId: group.groupId, peerId: group.peerId, person, membership };
+      },
+      rendezvous,
+    );
+    const { groupId, peerId, person, membership } = moved;
+    const arrived = await asked(
+      there,
+      async ({ Identity, PeerGroup }, person, membership) => {
+        await Identity.import(person, 'p');
+        const imported = await PeerGroup.importConfig(membership, 'q');
+        return { imported, listed: await PeerGroup.list() };
+      },
+      person,
+      membership,
+    );
+    assert.deepEqual(arrived, {
+      imported: { groupId, peerId },
+      listed: [{ groupId, friendlyName: 'Moving' }],
+    });
+    await there.call('open', 'g', groupId, { rendezvous });
+    await there.call('connect', 'g');
+    const invitation = await there.call('invite', 'g');
+    const joined = await other.call('join', 'g', invitation);
+    await other.call('connect', 'g');
+    await linked(other, 'g', peerId);
+    await linked(there, 'g', joined.peerId);
+    await Promise.all([here.isQuiet(), there.isQuiet(), other.isQuiet()]);
+  });
+
   for (const kind of ['chromium', 'firefox']) {
     test(`the key of an identity does not lie about in ${kind}`, LIMIT, async () => {
       const page = await fresh(kind);
-      const peerId = await asked(page, async ({ Identity, PeerGroup }) => {
+      const [peerId, groupId] = await asked(page, async ({ Identity, PeerGroup }) => {
         const made = await Identity.create({ name: 'Anna' });
-        await PeerGroup.create({ friendlyName: 'Hers', identity: made });
+        const { groupId } = await PeerGroup.create({ friendlyName: 'Hers', identity: made });
         await made.setName('Anne');
-        return made.peerId;
+        return [made.peerId, groupId];
       });
       const values = await stored(page);
       assert.deepEqual(values.wrapping, [
         { extractable: false, algorithm: 'AES-GCM', usages: ['decrypt', 'encrypt'] },
       ]);
       assert.deepEqual(inClear(values, peerId), []);
+      assert.deepEqual(inClear(values, groupId), [], "nor does its group's");
       await page.reload();
       const again = await asked(page, async ({ Identity }) => {
         const [first] = await Identity.list();

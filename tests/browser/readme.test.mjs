@@ -9,9 +9,9 @@ import { Stage } from './stage.mjs';
 await ownNetwork(import.meta.url);
 
 const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-const [first, second, order, watching, records] = [...README.matchAll(/```js\n(.*?)```/gs)].map(
-  ([, code]) => code,
-);
+const [first, second, order, watching, records, leaving, arriving] = [
+  ...README.matchAll(/```js\n(.*?)```/gs),
+].map(([, code]) => code);
 
 /** The README's code as an expression: the package and the server are where the test has them. */
 function beginning(code, origin, result) {
@@ -30,6 +30,16 @@ function goingOn(code, result) {
 
 function inside(body, result) {
   return `(async () => { ${body}\nreturn ${result}; })()`;
+}
+
+/** Code that uses identities, with what it is given. */
+function ofPeople(code, given, result) {
+  const body = code.replace("import { Identity, PeerGroup } from 'peer-group';", '');
+  assert.notEqual(body, code, 'the README imports the package');
+  const { person, membership } = given;
+  const known = `const [person, membership] = ${JSON.stringify([person, membership])};`;
+  const imported = `const { Identity, PeerGroup } = await import('/package/index.js');`;
+  return inside(`${imported} ${person ? known : ''} ${body}`, result);
 }
 
 /** Resolves when the page has said it to its console. */
@@ -66,4 +76,18 @@ test('the code of the README does what it says', { timeout: 60_000 }, async () =
   const left = await a.raw.evaluate(goingOn(records, '(await records.list()).length'));
   await found;
   assert.equal(left, 1, 'the order is there, what was deleted is not');
+});
+
+test('identities and groups of the README move to another browser', {
+  timeout: 60_000,
+}, async () => {
+  const a = await stage.page('chromium', 'one');
+  const c = await stage.page('chromium', 'three');
+  const left = await a.raw.evaluate(
+    ofPeople(leaving, {}, '{ person, membership, group: hers.groupId, peer: anna.peerId }'),
+  );
+  const arrived = await c.raw.evaluate(
+    ofPeople(arriving, left, '{ group: hers.groupId, peer: hers.peerId, name: anna.name }'),
+  );
+  assert.deepEqual(arrived, { group: left.group, peer: left.peer, name: 'Anna' });
 });

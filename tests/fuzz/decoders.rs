@@ -18,9 +18,11 @@ use peer_group::group::properties::SignedProperties;
 use peer_group::group::sealed::Sealed;
 use peer_group::group::state::{GraphState, GroupState};
 use peer_group::names::{GroupId, NodeAddress, NodeId, PeerId, RecordId};
+use peer_group::random::Random;
 use peer_group::wire::codec::Wire;
 use peer_group::wire::description::Description;
 use peer_group::wire::link::{Hello, Packet, Reply, Signal, Trickle};
+use peer_group::wire::numbers::stored;
 use peer_group::wire::rendezvous::{ClientMessage, ServerMessage};
 use peer_group::wire::sync::{Answers, Digests, Message};
 use peer_group::wire::text::{self, TextKind};
@@ -227,7 +229,17 @@ fn sealed_text(bytes: &[u8]) -> bool {
 }
 
 fn group_state(bytes: &[u8]) -> bool {
-    whole::<GroupState>(bytes) | bounded(bytes, || GroupState::from_stored(bytes)).is_some()
+    // As it is, and as its identity would have sealed it.
+    let identity = Identity::new(&mut Random::new([1; 32]), 0);
+    let read = |key: &str, bytes: &[u8]| GroupState::from_stored(&FAKE, &identity, key, bytes);
+    let Some(state) = self::read::<GroupState>(bytes) else {
+        return bounded(bytes, || read("group/", bytes)).is_some();
+    };
+    let key = GroupState::key(state.group, state.peer);
+    let sealed = state.to_stored(&FAKE, &identity, &mut Random::new([2; 32]));
+    let right = (state.version == stored::GROUP).then_some(state);
+    assert!(read(&key, &sealed) == right);
+    true
 }
 
 fn graph_state(bytes: &[u8]) -> bool {

@@ -1,17 +1,18 @@
 //! What storage holds of identities, and what happens when it does not do what it should.
 
-use peer_group::crypto::FAKE;
-use peer_group::crypto::Primitives as _;
+use peer_group::crypto::{FAKE, Primitives as _, REAL};
 use peer_group::engine::command::{Command, Expiry, IdentityCall, NewRecord, OpenOptions, Store};
 use peer_group::engine::effect::Effect;
 use peer_group::engine::event::{Answer, Event};
 use peer_group::engine::input::{Input, StorageFault};
 use peer_group::engine::{Config, Engine};
 use peer_group::error::Code;
-use peer_group::group::identity::{ALONE, stored_key};
+use peer_group::group::identity::{ALONE, Identity, stored_key};
 use peer_group::group::state::{GraphState, GroupState};
 use peer_group::names::PeerId;
 use peer_group::time::Now;
+use peer_group::wire::codec::Wire as _;
+use peer_group_tests::sim::options::Options;
 use peer_group_tests::sim::world::World;
 
 use crate::{call, code, create_group, list, named, one, opened, world};
@@ -225,4 +226,40 @@ fn keys_that_cannot_be_read_are_named() {
         let delete = call(IdentityCall::Delete { peer });
         assert_eq!(refused(prefix, delete), Code::NoKeyAccess);
     }
+}
+
+/// The group's own key is nothing to read in a copy of the storage, and nothing for another identity.
+#[test]
+fn what_is_stored_of_a_group_is_sealed_by_its_identity() {
+    // The fake primitives mask a sealed public key back into its seed.
+    let mut world = World::new(Options::plain(3, &REAL, 1));
+    world.start(0);
+    let anna = one(&mut world, 0, named("Anna")).peer;
+    let berta = one(&mut world, 0, named("Berta")).peer;
+    let make = create_group(&world, Some(anna));
+    let group = opened(world.ask(0, make)).group;
+    let identity = |peer| {
+        let key = stored_key(peer);
+        Identity::from_stored(&key, &world.machines[0].disk[&place(&key)]).unwrap()
+    };
+    let (of_anna, of_berta) = (identity(anna), identity(berta));
+    let key = GroupState::key(group, anna);
+    let value = world.machines[0].disk[&place(&key)].clone();
+    let read =
+        |of: &Identity, key: &str, value: &[u8]| GroupState::from_stored(&REAL, of, key, value);
+    let state = read(&of_anna, &key, &value).unwrap();
+    let seed = state.group_seed.unwrap();
+    assert!(!value.windows(32).any(|bytes| bytes == seed));
+    assert_eq!(read(&of_berta, &key, &value), None);
+    assert_eq!(read(&of_anna, &GroupState::key(group, berta), &value), None);
+    // The first form was not sealed: it is read as it is.
+    let clear = state.to_bytes();
+    assert!(clear.windows(32).any(|bytes| bytes == seed));
+    assert_eq!(read(&of_anna, &key, &clear), Some(state));
+    world.crash(0);
+    world.machines[0].disk.insert(place(&key), clear);
+    world.start(0);
+    let options = OpenOptions::of(Store::Default, Some(anna));
+    let open = Command::OpenGroup { options, group };
+    assert_eq!(opened(world.ask(0, open)).group, group);
 }

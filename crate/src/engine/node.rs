@@ -359,7 +359,7 @@ impl Node {
         let change = match &mut self.kind {
             Kind::Group(group) => {
                 let key = GroupState::key(group.state.group, group.state.peer);
-                (key, Some(group.to_stored(peer_time_offset)))
+                (key, Some(group.to_stored(cx.random, peer_time_offset)))
             }
             Kind::Graph { synchronized, .. } => {
                 let servers: Vec<String> = self.mailbox.urls().map(str::to_owned).collect();

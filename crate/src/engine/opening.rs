@@ -70,7 +70,7 @@ pub(super) enum Operation {
     /// A group that was imported is stored.
     SaveImported(Plan, GroupId, PeerId),
     /// The groups of a store are read.
-    ListGroups(Plan, PeerId),
+    ListGroups(Plan, Identity),
     /// What is stored of a group is read, to be removed.
     LoadDeleted(Plan, GroupId, PeerId),
     /// A group's data is removed.
@@ -168,8 +168,8 @@ impl Engine {
             ) => {
                 self.answer(plan.request, Err(load_error(fault)));
             }
-            (Some(Operation::ListGroups(plan, peer)), Ok(entries)) => {
-                let groups = groups(&entries, peer);
+            (Some(Operation::ListGroups(plan, identity)), Ok(entries)) => {
+                let groups = groups(self.core.config.crypto, &entries, &identity);
                 self.answer(plan.request, Ok(Answer::Groups(groups)));
             }
             (Some(Operation::LoadRecords(opening)), Ok(entries)) => {
@@ -255,7 +255,7 @@ impl Engine {
             What::ListGroups => {
                 let store = plan.options.store.clone();
                 let prefix = GroupState::PREFIX.to_owned();
-                return self.load(Operation::ListGroups(plan, peer), store, prefix);
+                return self.load(Operation::ListGroups(plan, identity), store, prefix);
             }
         };
         let store = plan.options.store.clone();
@@ -275,10 +275,9 @@ impl Engine {
     }
 
     fn save_group(&mut self, plan: Plan, identity: Identity, state: GroupState) {
-        let change = (
-            GroupState::key(state.group, state.peer),
-            Some(state.to_bytes()),
-        );
+        let crypto = self.core.config.crypto;
+        let value = state.to_stored(crypto, &identity, &mut self.core.random);
+        let change = (GroupState::key(state.group, state.peer), Some(value));
         let store = plan.options.store.clone();
         self.persist(
             Operation::SaveGroup(plan, identity, Box::new(state)),
@@ -292,6 +291,8 @@ impl Engine {
         let damaged =
             || Error::new(Code::InvalidDatabase).detail("what is stored of it cannot be read");
         let crypto = self.core.config.crypto;
+        let peer = identity.peer(crypto);
+        let read = |key: &str, bytes: &[u8]| GroupState::from_stored(crypto, &identity, key, bytes);
         match plan.what.clone() {
             What::OpenGroup(group) => {
                 let missing = || {
@@ -299,16 +300,18 @@ impl Engine {
                         "this storage has no group {group}: create or join it first"
                     ))
                 };
-                let state = bytes
-                    .ok_or_else(missing)
-                    .and_then(|bytes| GroupState::from_stored(&bytes).ok_or_else(damaged));
+                let state = bytes.ok_or_else(missing).and_then(|bytes| {
+                    read(&GroupState::key(group, peer), &bytes).ok_or_else(damaged)
+                });
                 match state {
                     Ok(state) => self.open_group(now, plan, identity, state),
                     Err(error) => self.answer(plan.request, Err(error)),
                 }
             }
             What::JoinGroup(text) => {
-                let stored = bytes.and_then(|bytes| GroupState::from_stored(&bytes));
+                let bearer = crate::group::invitation::Bearer::parse(crypto, &text).ok();
+                let key = bearer.map(|bearer| GroupState::key(bearer.body.group, peer));
+                let stored = bytes.zip(key).and_then(|(bytes, key)| read(&key, &bytes));
                 // Joining again as a member gives the group there is.
                 if let Some(state) = stored.filter(|state| state.synchronized) {
                     return self.open_group(now, plan, identity, state);
@@ -335,7 +338,8 @@ impl Engine {
                 if let Some(error) = error {
                     return self.answer(plan.request, Err(error));
                 }
-                let change = (GroupState::key(group, peer), Some(state.to_bytes()));
+                let value = state.to_stored(crypto, &identity, &mut self.core.random);
+                let change = (GroupState::key(group, peer), Some(value));
                 let operation = Operation::SaveImported(plan, group, peer);
                 self.persist(operation, store, vec![change]);
             }
@@ -521,11 +525,13 @@ impl Engine {
 }
 
 /// The groups of an identity among what is stored.
-fn groups(entries: &[Entry], peer: PeerId) -> Vec<GroupInfo> {
+fn groups(crypto: Crypto, entries: &[Entry], identity: &Identity) -> Vec<GroupInfo> {
+    let peer = identity.peer(crypto);
     let info = |(key, bytes): &Entry| {
-        let state = GroupState::from_stored(bytes);
+        let group = GroupState::group_of(key, peer)?;
+        let state = GroupState::from_stored(crypto, identity, key, bytes);
         Some(GroupInfo {
-            group: GroupState::group_of(key, peer)?,
+            group,
             friendly_name: state.map_or(String::new(), |state| state.name().to_owned()),
         })
     };

@@ -1,12 +1,14 @@
 //! What a node keeps of a group between visits.
 
 use super::credential::{Credential, Credentials};
+use super::identity::Identity;
 use super::invitation::Name;
 use super::properties::SignedProperties;
 use crate::crypto::Crypto;
 use crate::error::{Code, Error};
 use crate::limits::{CONTROL_ITEMS, RENDEZVOUS_SERVERS};
 use crate::names::{GroupId, PeerId};
+use crate::random::Random;
 use crate::wire::codec::{List, Wire as _};
 use crate::wire::numbers::{exported, stored};
 use crate::wire::rendezvous::Url;
@@ -80,12 +82,43 @@ impl GroupState {
         (of.parse() == Ok(peer)).then(|| group.parse().ok())?
     }
 
-    /// What was stored, if it is one.
+    /// What is stored of it: sealed by its identity, for there are secrets in it, and the group's own key
+    /// at its creator.
     #[must_use]
-    pub fn from_stored(bytes: &[u8]) -> Option<Self> {
-        Self::from_bytes(bytes)
-            .ok()
-            .filter(|state| state.version == stored::GROUP)
+    pub fn to_stored(&self, crypto: Crypto, identity: &Identity, random: &mut Random) -> Vec<u8> {
+        let key = Self::key(self.group, self.peer);
+        let nonce = random.bytes();
+        let sealed = crypto.seal(
+            &sealing_key(crypto, identity, &key),
+            &nonce,
+            &[],
+            &self.to_bytes(),
+        );
+        let mut out = vec![stored::GROUP_SEALED];
+        out.extend_from_slice(&nonce);
+        out.extend_from_slice(&sealed);
+        out
+    }
+
+    /// What was stored under a key, if it is one. The first form was not sealed.
+    #[must_use]
+    pub fn from_stored(
+        crypto: Crypto,
+        identity: &Identity,
+        key: &str,
+        bytes: &[u8],
+    ) -> Option<Self> {
+        let state = match bytes.split_first() {
+            Some((&stored::GROUP_SEALED, rest)) => {
+                let (nonce, sealed) = rest.split_first_chunk()?;
+                let sealing = sealing_key(crypto, identity, key);
+                let opened = crypto.open(&sealing, nonce, &[], sealed)?;
+                Self::from_bytes(&opened).ok()?
+            }
+            _ => Self::from_bytes(bytes).ok()?,
+        };
+        let is_right = state.version == stored::GROUP && Self::key(state.group, state.peer) == key;
+        is_right.then_some(state)
     }
 
     /// What is taken along of it, to be sealed: what others hand out again is left, and what was
@@ -122,6 +155,11 @@ impl GroupState {
         let known = self.properties.as_ref();
         known.map_or(&self.friendly_name, |of| &of.properties.friendly_name)
     }
+}
+
+/// What seals that under one key of the storage.
+fn sealing_key(crypto: Crypto, identity: &Identity, key: &str) -> [u8; 32] {
+    crypto.derive(&identity.seed, "stored group", &[key.as_bytes()])
 }
 
 wire_struct! {

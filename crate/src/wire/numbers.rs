@@ -287,6 +287,8 @@ pub mod stored {
     pub const IDENTITY: u8 = 2;
     /// A group.
     pub const GROUP: u8 = 1;
+    /// A group, sealed by its identity.
+    pub const GROUP_SEALED: u8 = 2;
     /// A graph.
     pub const GRAPH: u8 = 1;
     /// An exported database.
