@@ -120,6 +120,9 @@ impl From<ErrorReason> for Failure {
 /// When to come back to a server that has no room for one more connection, in milliseconds.
 const FULL_RETRY_MS: u32 = 30_000;
 
+/// The longest that a connection is not read, in milliseconds: pings wait as well.
+const PAUSE_MS: Millis = 1_000;
+
 impl Rooms {
     /// An empty server. The seed must be unpredictable: challenges come from it.
     #[must_use]
@@ -182,25 +185,34 @@ impl Rooms {
         })
     }
 
-    /// A frame came in.
-    pub fn received(&mut self, now: Now, conn: ConnId, bytes: &[u8]) {
+    /// A frame came in. Gives back for how many milliseconds the connection is better not read:
+    /// whoever asks too much, or signs wrongly, is slowed down by its own full buffers, and costs
+    /// nothing meanwhile.
+    pub fn received(&mut self, now: Now, conn: ConnId, bytes: &[u8]) -> Millis {
         self.tick(now);
         if !self.connections.contains_key(&conn) {
-            return;
+            return 0;
         }
         self.counts.messages += 1;
         let answer = match ClientMessage::from_bytes(bytes) {
             Ok(message) => self.answer(now, conn, message),
             Err(_) => Err(ErrorReason::Malformed.into()),
         };
+        let mut pause = 0;
         match answer {
             Ok(Some(message)) => self.send(conn, &message),
             Ok(None) => {}
             Err(failure) => {
                 match failure.reason {
                     ErrorReason::Malformed => self.counts.malformed += 1,
-                    ErrorReason::Signature => self.counts.bad_signatures += 1,
-                    ErrorReason::Rate => self.counts.rate_limited += 1,
+                    ErrorReason::Signature => {
+                        self.counts.bad_signatures += 1;
+                        pause = PAUSE_MS;
+                    }
+                    ErrorReason::Rate => {
+                        self.counts.rate_limited += 1;
+                        pause = Millis::from(failure.retry_after_ms).min(PAUSE_MS);
+                    }
                     _ => {}
                 }
                 if ends(failure.reason) {
@@ -210,6 +222,7 @@ impl Rooms {
                 }
             }
         }
+        pause
     }
 
     /// A socket is gone, by whichever side.

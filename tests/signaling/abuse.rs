@@ -10,7 +10,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use peer_group::names::Tag;
-use peer_group::wire::rendezvous::{ClientMessage, ServerMessage};
+use peer_group::wire::rendezvous::ClientMessage;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -22,22 +22,21 @@ mod honest;
 mod running;
 
 use client::Client;
-use honest::{p99, pairs, signal_until};
+use honest::{SOMEBODY, p99, pairs, signal_until};
 use running::Running;
 
-/// How long each attack takes, and the quiet before it that it is compared with.
-const ATTACK: Duration = Duration::from_millis(2_500);
-const QUIET: Duration = Duration::from_millis(1_000);
-/// Honest pairs: each signals some 14 times a second both ways.
+/// How long each attack is measured.
+const ATTACK: Duration = Duration::from_millis(2_000);
+/// Honest pairs at each server: each signals some 14 times a second both ways.
 const PAIRS: u8 = 12;
-/// Connections that say nothing. Both ends are files of this machine; see the limit below.
-const HALF_OPEN: usize = 10_000;
+/// Connections that say nothing, of one address and of many. Both ends are files of this machine.
+const HALF_OPEN: [usize; 2] = [10_000, 3_000];
 /// What all attacks together may add to the program's memory at its highest: bounds of queues, of
 /// waiting connections and of tables allow some 40 MiB to the few addresses that attack here.
 const MEMORY_KIB: u64 = 64 * 1024;
-/// Twice the quiet p99 is what is asked for, and printed. A machine that builds something else at
-/// the same time adds tens of milliseconds to either, so only more than this fails.
-const BUSY: Duration = Duration::from_millis(250);
+/// What the p99 of honest clients may be besides twice that of clients of a server that nobody
+/// attacks, measured at the same time on the same machine: its two cores do the attackers' work too.
+const OWN_WORK: Duration = Duration::from_millis(30);
 
 /// How many files this process may open, so that the half-open connections fit.
 fn files() -> usize {
@@ -67,11 +66,11 @@ async fn attack(
     match number {
         0 => (
             "half-open, one address",
-            attacks::half_open(at, scene.half_open, 1, end).await,
+            attacks::half_open(at, scene.half_open[0], 1, end).await,
         ),
         1 => (
             "half-open, 250 addresses",
-            attacks::half_open(at, scene.half_open, 250, end).await,
+            attacks::half_open(at, scene.half_open[1], 250, end).await,
         ),
         2 => ("slow readers", attacks::slow_readers(at, 60, end).await),
         3 => {
@@ -130,7 +129,7 @@ fn attacker(
 
 /// What attacks are made with.
 struct Scene {
-    half_open: usize,
+    half_open: [usize; 2],
     /// The secret of one that attackers try to stand in for.
     victim: [u8; 32],
     /// What that one has said.
@@ -140,15 +139,15 @@ struct Scene {
 #[tokio::test]
 async fn whatever_hostile_clients_do_memory_is_bounded_and_honest_ones_are_served() {
     let running = Running::start_with(&[], "warn", Stdio::null());
+    // The same without attackers: whatever else this machine does, both feel it alike.
+    let quiet = Running::start_with(&[], "warn", Stdio::null());
     let at = running.address;
-    let mut honest = pairs(at, PAIRS).await;
-    let victim = [99; 32];
-    let mut target = Client::connect(at).await;
-    target.listen(victim).await;
+    let mut honest = [pairs(at, PAIRS).await, pairs(quiet.address, PAIRS).await];
+    let bystander = Client::connect(at).await;
     let scene = Scene {
-        half_open: HALF_OPEN.min(files().saturating_sub(500)),
-        victim,
-        replayed: target.join(&[42; 32], [98; 32]),
+        half_open: HALF_OPEN.map(|count| count.min(files().saturating_sub(500))),
+        victim: SOMEBODY,
+        replayed: bystander.join(&[42; 32], [98; 32]),
     };
     let (ask, asked) = mpsc::channel(1);
     let (done, mut answers) = mpsc::channel(1);
@@ -156,46 +155,51 @@ async fn whatever_hostile_clients_do_memory_is_bounded_and_honest_ones_are_serve
     let before = running.kib("VmRSS:").unwrap_or(0);
     let mut table = format!("files {}, memory before {before} KiB\n", files());
     let mut wrong = Vec::new();
+    let mut all = [Vec::new(), Vec::new()];
     for number in 0..10 {
-        let (pairs, mut times) = signal_until(honest, Instant::now() + QUIET).await;
-        let quiet = p99(&mut times);
         let end = Instant::now() + ATTACK;
         ask.send((number, end)).await.unwrap();
-        let (pairs, mut times) = signal_until(pairs, end).await;
+        // That every signal arrives also shows that nobody took a tag of these.
+        let [attacked, quiet] = honest;
+        let (attacked, quiet) = tokio::join!(signal_until(attacked, end), signal_until(quiet, end));
+        honest = [attacked.0, quiet.0];
+        let mut times = [attacked.1, quiet.1];
+        let [attacked, quiet] = times.each_mut().map(|times| p99(times));
         let (name, what) = answers.recv().await.expect("the attacker is well");
-        honest = pairs;
-        let p99 = p99(&mut times);
         let [rss, peak] = ["VmRSS:", "VmHWM:"].map(|line| running.kib(line).unwrap_or(0));
-        let ratio = p99.as_secs_f64() / quiet.as_secs_f64();
         writeln!(
             table,
-            "{name:24} p99 {:6.2} ms, quiet {:6.2} ms ({ratio:4.1}x)  memory {rss} KiB, \
-             peak {peak} KiB  {what}",
-            p99.as_secs_f64() * 1e3,
-            quiet.as_secs_f64() * 1e3,
+            "{name:24} p99 {}  memory {rss} KiB, peak {peak} KiB  {what}",
+            compared(attacked, quiet),
         )
         .unwrap();
-        if p99 > (2 * quiet).max(BUSY) {
-            wrong.push(format!("{name}: honest clients waited {p99:?}"));
-        }
         if peak > before + MEMORY_KIB {
             wrong.push(format!("{name}: {peak} KiB of memory"));
+        }
+        for (all, times) in all.iter_mut().zip(times) {
+            all.extend(times);
         }
     }
     drop(ask);
     attacker.join().unwrap();
+    let [attacked, quiet] = all.each_mut().map(|times| p99(times));
+    writeln!(
+        table,
+        "{:24} p99 {}",
+        "all together",
+        compared(attacked, quiet)
+    )
+    .unwrap();
     // Written whole, so that other output does not come between.
     std::io::stdout().write_all(table.as_bytes()).unwrap();
     assert!(wrong.is_empty(), "{wrong:?}");
-    // Nobody stands in for the victim, and it is reached as before.
-    let mut friend = Client::connect(at).await;
-    friend.listen([95; 32]).await;
-    let words = client::signal(client::tag(victim), b"still there?");
-    friend.tell(&words).await;
-    assert!(matches!(
-        target.hear().await,
-        ServerMessage::Delivered { .. }
-    ));
+    assert!(attacked <= 2 * quiet + OWN_WORK, "honest clients waited");
     running.signal("TERM");
     assert!(running.end().await.0);
+}
+
+fn compared(attacked: Duration, quiet: Duration) -> String {
+    let [attacked, quiet] = [attacked, quiet].map(|time| time.as_secs_f64() * 1e3);
+    let ratio = attacked / quiet;
+    format!("{attacked:6.2} ms, beside no attack {quiet:6.2} ms ({ratio:4.1}x)")
 }

@@ -13,6 +13,9 @@ use crate::client::{Client, signal, tag};
 /// Between two signals of one client: below what each may send.
 const EVERY: Duration = Duration::from_millis(70);
 
+/// The secret of one of them.
+pub(crate) const SOMEBODY: [u8; 32] = [1; 32];
+
 /// Two that signal each other, from an address of their own.
 pub(crate) struct Pair {
     a: Client,

@@ -80,7 +80,7 @@ async fn the_log_of_a_busy_run_names_nobody_and_nothing_that_was_said() {
             &[
                 "--trusted-proxy=127.0.0.1",
                 "--requests=1/8",
-                "--signals=1/20",
+                "--signals=1/4",
                 "--log",
                 format,
             ]
@@ -119,8 +119,9 @@ async fn the_log_of_a_busy_run_names_nobody_and_nothing_that_was_said() {
         a.hear().await;
         a.listen([201; 32]).await;
         let replayed = a.join(&[42; 32], [201; 32]);
-        for _ in 0..9 {
-            b.ask(&replayed).await;
+        b.ask(&replayed).await;
+        for _ in 0..5 {
+            a.ask(&ClientMessage::Ping {}).await;
         }
         a.ask(&ClientMessage::Turn {}).await;
         c.tell(&ClientMessage::Hello {

@@ -241,7 +241,7 @@ fn meeting_rates() -> [Row; 7] {
         ("requests-in-all", Each, MANY, rooms.limits.requests_in_all,
          "The same from everybody; a core takes some ten thousand a second"),
         ("signals", Each, MANY, rooms.limits.signals,
-         "Signals (up to 16 KiB) and pings of one socket"),
+         "Signals and pings of one socket; a signal counts again for each 4 KiB of it"),
         ("signals-per-address", Each, MANY, rooms.limits.signals_per_address,
          "The same from one address"),
         ("inbox", Each, MANY, rooms.limits.inbox,

@@ -30,6 +30,15 @@ impl Bucket {
         Ok(())
     }
 
+    /// Takes so many tokens, or all that a full one holds if that is less, or says in how many
+    /// milliseconds they will be there.
+    pub(crate) fn take_all(&mut self, now: Millis, rate: Rate, tokens: u32) -> Result<(), u32> {
+        let tokens = tokens.min(rate.burst);
+        self.wait(now, rate, tokens)?;
+        self.level -= i64::from(tokens) * TOKEN;
+        Ok(())
+    }
+
     /// Takes tokens for what has passed already, whether they are there or not.
     pub(crate) fn charge(&mut self, now: Millis, rate: Rate, tokens: u32) {
         self.fill(now, rate);
@@ -100,6 +109,21 @@ mod tests {
         assert_eq!(bucket.take(1_000_000, rate), Ok(()));
         assert_eq!(bucket.take(1_000_000, rate), Ok(()));
         assert!(bucket.take(1_000_000, rate).is_err());
+    }
+
+    #[test]
+    fn several_tokens_are_taken_together_or_not_at_all() {
+        let rate = Rate {
+            per_second: 10,
+            burst: 4,
+        };
+        let mut bucket = Bucket::new(0, rate);
+        assert_eq!(bucket.take_all(0, rate, 3), Ok(()));
+        assert_eq!(bucket.take_all(0, rate, 2), Err(100));
+        assert_eq!(bucket.take_all(0, rate, 1), Ok(()));
+        // More than it can ever hold is as much as it holds.
+        assert_eq!(bucket.take_all(399, rate, 5), Err(1));
+        assert_eq!(bucket.take_all(400, rate, 5), Ok(()));
     }
 
     #[test]

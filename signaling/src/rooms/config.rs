@@ -48,7 +48,7 @@ pub struct Limits {
     pub requests_per_address: Rate,
     /// The same requests in all: a signature takes some 50 microseconds of a core.
     pub requests_in_all: Rate,
-    /// Signals and pings of one connection.
+    /// Signals and pings of one connection; a signal counts again for each 4 KiB of it.
     pub signals: Rate,
     /// The same from one address.
     pub signals_per_address: Rate,

@@ -17,6 +17,13 @@ use crate::turn::CREDENTIALS_S;
 /// What a message is answered with, if with anything.
 type Answer = Result<Option<ServerMessage>, Failure>;
 
+/// Bytes of a signal for each token: most take one, and the longest five.
+const TOKEN_BYTES: usize = 4096;
+
+fn signal_tokens(payload: &Payload) -> u32 {
+    u32::try_from(1 + payload.len() / TOKEN_BYTES).unwrap_or(u32::MAX)
+}
+
 impl Rooms {
     pub(super) fn answer(&mut self, now: Now, conn: ConnId, message: ClientMessage) -> Answer {
         let connection = self.connection(conn)?;
@@ -185,9 +192,14 @@ impl Rooms {
             // Frames are paid for by their bytes.
             ClientMessage::Relay { .. } => Ok(()),
             ClientMessage::Signal { .. } | ClientMessage::Ping {} => {
-                connection.signals.take(now, limits.signals)?;
+                let tokens = match message {
+                    ClientMessage::Signal { payload, .. } => signal_tokens(payload),
+                    _ => 1,
+                };
+                connection.signals.take_all(now, limits.signals, tokens)?;
                 caller.map_or(Ok(()), |caller| {
-                    caller.signals.take(now, limits.signals_per_address)
+                    let rate = limits.signals_per_address;
+                    caller.signals.take_all(now, rate, tokens)
                 })
             }
             _ => {

@@ -24,6 +24,8 @@ struct Server {
     now: Now,
     said: BTreeMap<ConnId, Vec<ServerMessage>>,
     closed: Vec<(ConnId, ErrorReason)>,
+    /// What the last message was followed by.
+    paused: Millis,
     /// Of relayed frames that their sockets have not taken yet.
     receipts: VecDeque<Receipt>,
 }
@@ -42,6 +44,7 @@ impl Server {
             },
             said: BTreeMap::new(),
             closed: Vec::new(),
+            paused: 0,
             receipts: VecDeque::new(),
         }
     }
@@ -102,7 +105,7 @@ impl Server {
     }
 
     fn raw(&mut self, conn: ConnId, bytes: &[u8]) -> Vec<ServerMessage> {
-        self.rooms.received(self.now, conn, bytes);
+        self.paused = self.rooms.received(self.now, conn, bytes);
         self.drain();
         self.heard(conn)
     }

@@ -222,14 +222,15 @@ impl Inner {
 }
 
 impl Seat {
-    /// A message came in.
-    pub(super) fn received(&self, bytes: &[u8]) {
+    /// A message came in. For how long the socket is better not read.
+    pub(super) fn received(&self, bytes: &[u8]) -> Duration {
         let began = Instant::now();
         let mut inner = self.hall.lock();
-        inner.rooms.received(self.hall.now(), self.conn, bytes);
+        let pause = inner.rooms.received(self.hall.now(), self.conn, bytes);
         self.hall.pass_on(&mut inner);
         drop(inner);
         self.hall.tally.took.add(began.elapsed());
+        Duration::from_millis(pause)
     }
 
     /// Nothing was heard for too long.

@@ -8,7 +8,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use peer_group::limits::{RELAY_FRAME_BYTES, SIGNAL_BYTES};
 use peer_group::wire::codec::Wire as _;
 use peer_group::wire::rendezvous::{ErrorReason, ServerMessage};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
 use super::SocketLimits;
 use super::admission::Refusal;
@@ -99,6 +99,7 @@ async fn talk(socket: &mut WebSocket, seat: &Seat, limits: SocketLimits) -> Opti
     let mut pings = interval_at(Instant::now() + limits.ping_every, limits.ping_every);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut heard = Instant::now();
+    let mut paused = None;
     loop {
         let mut receipt = None;
         let message = tokio::select! {
@@ -116,10 +117,17 @@ async fn talk(socket: &mut WebSocket, seat: &Seat, limits: SocketLimits) -> Opti
                 }
                 Message::Ping(Bytes::new())
             }
-            incoming = socket.recv() => {
+            () = sleep_until(paused.unwrap_or(heard)), if paused.is_some() => {
+                paused = None;
+                continue;
+            }
+            incoming = socket.recv(), if paused.is_none() => {
                 heard = Instant::now();
                 match incoming? {
-                    Ok(Message::Binary(bytes)) => seat.received(&bytes),
+                    Ok(Message::Binary(bytes)) => {
+                        let pause = seat.received(&bytes);
+                        paused = (!pause.is_zero()).then(|| heard + pause);
+                    }
                     Ok(Message::Ping(_) | Message::Pong(_)) => {}
                     Ok(Message::Text(_)) => {
                         return Some(End::Close(NOT_BINARY, "messages are binary, not text"));
@@ -163,6 +171,6 @@ async fn say_why(socket: &mut WebSocket, code: u16, words: &'static str) {
     })
     .await;
     if matches!(answered, Ok(Err(_))) {
-        tokio::time::sleep_until(linger).await;
+        sleep_until(linger).await;
     }
 }

@@ -105,7 +105,12 @@ fn too_many_requests_wait_as_long_as_they_are_told() {
         reason: ErrorReason::Rate,
         retry_after_ms,
     };
+    assert_eq!(server.paused, 0);
     assert_eq!(server.tell(a.conn, &refresh([1; 32])), [rate_error(1_000)]);
+    assert_eq!(
+        server.paused, 1_000,
+        "it is not read before it may ask again"
+    );
     server.pass(1_000);
     assert!(matches!(
         server.tell(a.conn, &refresh([1; 32]))[..],
@@ -121,6 +126,7 @@ fn too_many_requests_wait_as_long_as_they_are_told() {
         reason: RefusedReason::Quota,
     };
     assert_eq!(server.tell(b.conn, &word), [refused, rate_error(100)]);
+    assert_eq!(server.paused, 100);
     assert_eq!(server.heard(a.conn).len(), 3);
     // The connection stays, and so does everybody else's share.
     assert_eq!(
@@ -128,6 +134,35 @@ fn too_many_requests_wait_as_long_as_they_are_told() {
         [ServerMessage::Pong {}]
     );
     assert_eq!(server.closed, []);
+}
+
+#[test]
+fn long_signals_count_more_than_short_ones() {
+    let mut server = Server::new(Limits {
+        signals: Rate {
+            per_second: 1,
+            burst: 12,
+        },
+        ..Limits::default()
+    });
+    let (a, b) = (server.open(1), server.open(2));
+    server.tell(a.conn, &ClientMessage::Listen { r: [1; 32] });
+    server.tell(b.conn, &ClientMessage::Listen { r: [2; 32] });
+    let long = signal(tag([2; 32]), &[7; 16_384]);
+    for _ in 0..2 {
+        assert_eq!(server.tell(a.conn, &long), []);
+    }
+    assert_eq!(
+        server.tell(a.conn, &long).len(),
+        2,
+        "refused, and when to come back"
+    );
+    let short = signal(tag([2; 32]), &[7; 4_095]);
+    for _ in 0..2 {
+        assert_eq!(server.tell(a.conn, &short), []);
+    }
+    assert_eq!(server.tell(a.conn, &short).len(), 2);
+    assert_eq!(server.heard(b.conn).len(), 4);
 }
 
 #[test]

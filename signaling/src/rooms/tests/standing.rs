@@ -76,6 +76,7 @@ fn joining_takes_the_topics_key_this_server_this_connection_and_these_words() {
         let mut bad = good.clone();
         edit(&mut bad);
         assert_eq!(server.tell(a.conn, &bad), error(ErrorReason::Signature));
+        assert_eq!(server.paused, 1_000);
     }
     let ClientMessage::Resolve {
         topic, signature, ..
