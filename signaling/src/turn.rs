@@ -65,6 +65,8 @@ pub struct Limits {
     pub strangers: Rate,
     /// Connections over TCP or TLS.
     pub streams: usize,
+    /// The same from one address.
+    pub streams_per_address: usize,
 }
 
 impl Default for Limits {
@@ -83,6 +85,7 @@ impl Default for Limits {
                 burst: 1000,
             },
             streams: 1024,
+            streams_per_address: 128,
         }
     }
 }

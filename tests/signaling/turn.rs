@@ -225,6 +225,45 @@ async fn one_node_has_so_many_allocations() {
 }
 
 #[tokio::test]
+async fn one_address_has_so_many_connections_to_turn() {
+    let served = Served::start(Settings {
+        turn_limits: Limits {
+            streams_per_address: 2,
+            ..Limits::default()
+        },
+        ..Settings::default()
+    })
+    .await;
+    let server = served.address;
+    let mut kept = [Wire::tcp(server).await, Wire::tcp(server).await];
+    for wire in &mut kept {
+        let own = wire.own_address();
+        assert_eq!(seen_from(wire).await, own);
+    }
+    let mut third = TcpStream::connect(server).await.unwrap();
+    third.write_all(&[0, 1, 0, 0]).await.unwrap();
+    let mut rest = Vec::new();
+    let _ = soon("the end of one too many", third.read_to_end(&mut rest)).await;
+    assert!(rest.is_empty(), "{rest:?}");
+    // Packets need no connection, pages are another thing, and a place that is left is free.
+    let mut wire = Wire::udp(server).await;
+    assert_eq!(seen_from(&mut wire).await, wire.own_address());
+    Client::connect(server).await;
+    drop(kept);
+    soon("a free place", async {
+        loop {
+            let mut next = TcpStream::connect(server).await.unwrap();
+            let asked = [&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[7; 12]].concat();
+            next.write_all(&asked).await.unwrap();
+            if matches!(next.read(&mut [0]).await, Ok(1)) {
+                return;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn turn_may_be_elsewhere_or_off() {
     let off = Served::start(with(Turn::Off)).await;
     let mut client = Client::connect(off.address).await;

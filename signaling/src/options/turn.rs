@@ -29,6 +29,8 @@ pub(super) fn rows() -> Vec<Row> {
          "Others that one relayed address may let in"),
         ("turn-streams", Each, 1, MANY, turn_limits.streams,
          "Connections to TURN over TCP"),
+        ("turn-streams-per-address", Each, 1, MANY, turn_limits.streams_per_address,
+         "The same from one address"),
     ));
     rows.extend(rates!(TURN:
         ("turn-bytes", Bytes, GIB, turn_limits.bytes,

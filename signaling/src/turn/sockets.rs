@@ -16,7 +16,7 @@ use tracing::{debug, warn};
 use super::allocation::ALLOCATION_MS;
 use super::stun::framed;
 use super::udp::{Rows, Udp};
-use super::{Client, Counts, Limits, PACKET_BYTES, Secret, Turn};
+use super::{Client, Counts, Limits, PACKET_BYTES, Secret, Turn, less, network};
 
 /// Packets that wait to be taken by a connection; more are lost, as packets may be.
 const QUEUE: usize = 128;
@@ -35,11 +35,13 @@ pub(crate) struct Sockets {
     udp: Udp,
     inner: Mutex<Inner>,
     streams: Arc<Semaphore>,
+    per_address: usize,
 }
 
 struct Inner {
     turn: Turn,
     streams: BTreeMap<u64, mpsc::Sender<Vec<u8>>>,
+    per_network: BTreeMap<u64, usize>,
     last: u64,
 }
 
@@ -54,6 +56,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut inner = self.sockets.lock();
         inner.streams.remove(&self.id);
+        less(&mut inner.per_network, network(self.client.address.ip()));
         inner.turn.disconnected(self.client);
     }
 }
@@ -71,9 +74,11 @@ impl Sockets {
             inner: Mutex::new(Inner {
                 turn: Turn::new(limits, secret, seed),
                 streams: BTreeMap::new(),
+                per_network: BTreeMap::new(),
                 last: 0,
             }),
             streams: Arc::new(Semaphore::new(limits.streams)),
+            per_address: limits.streams_per_address,
         })
     }
 
@@ -140,7 +145,10 @@ impl Sockets {
             debug!("no room for one more connection to TURN");
             return;
         };
-        let (place, mut waiting) = self.enter(address);
+        let Some((place, mut waiting)) = self.enter(address) else {
+            debug!("no room for one more connection to TURN from there");
+            return;
+        };
         let talk = self.talk(&mut stream, place.client, &mut waiting);
         tokio::select! {
             ended = talk => debug!(?ended, "a connection to TURN ended"),
@@ -148,9 +156,14 @@ impl Sockets {
         }
     }
 
-    fn enter(self: &Arc<Self>, address: SocketAddr) -> (Place, mpsc::Receiver<Vec<u8>>) {
+    fn enter(self: &Arc<Self>, address: SocketAddr) -> Option<(Place, mpsc::Receiver<Vec<u8>>)> {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let mut inner = self.lock();
+        let held = inner.per_network.entry(network(address.ip())).or_default();
+        if *held >= self.per_address {
+            return None;
+        }
+        *held += 1;
         inner.last += 1;
         let id = inner.last;
         inner.streams.insert(id, queue);
@@ -166,7 +179,7 @@ impl Sockets {
             client,
             id,
         };
-        (place, waiting)
+        Some((place, waiting))
     }
 
     /// Passes packets on both ways. Returns when the connection ends or breaks the rules.
