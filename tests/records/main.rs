@@ -516,6 +516,24 @@ fn a_database_goes_out_and_comes_back() {
 }
 
 #[test]
+fn a_clock_from_before_the_membership_is_named() {
+    let (mut world, handle) = alone();
+    world.machines[0].wall_offset = -86_400_000;
+    let add = |record| Command::AddRecord { handle, record };
+    let error = world.ask(0, add(record("task"))).expect_err("too early");
+    assert_eq!(error.code, Code::ClockSkew);
+    let offset = error.evidence.and_then(|evidence| evidence.clock_offset_ms);
+    let day = -86_400_000 - 60_000..=-86_400_000 + 60_000;
+    assert!(
+        offset.is_some_and(|offset| day.contains(&offset)),
+        "{offset:?}"
+    );
+    world.machines[0].wall_offset = 0;
+    let added = world.ask(0, add(record("task")));
+    assert!(matches!(added, Ok(Answer::RecordAdded(_))), "{added:?}");
+}
+
+#[test]
 fn a_record_that_refreshes_itself_stays_and_another_ends() {
     let (mut world, _) = alone();
     let life = Expiry::In(limits::AUTO_REFRESH_LIFE_MS);

@@ -17,7 +17,7 @@ use peer_group::group::sealed::{Sealed, seal};
 use peer_group::group::state::GroupState;
 use peer_group::names::{Attempt, NodeAddress, PeerId, SessionKey, Tag};
 use peer_group::wire::codec::{Bytes, List, Text, Wire};
-use peer_group::wire::description::{Description, Line};
+use peer_group::wire::description::{Description, Line, Other};
 use peer_group::wire::link::{
     ByeReason, Frame, Hello, Packet, Purpose, Reply, Signal, SignalBody, Trickle,
 };
@@ -161,7 +161,7 @@ fn description(offer: bool) -> Description {
         sctp_port: 5000,
         max_message_size: 262_144,
         session: List::default(),
-        media: List::new(vec![line("ice-options:trickle")]).expect("fits"),
+        media: List::new(vec![Other::new("ice-options:trickle").expect("fits")]).expect("fits"),
     }
 }
 

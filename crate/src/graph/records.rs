@@ -12,7 +12,7 @@ use super::waiting::Waiting;
 use crate::engine::command::{Expiry, NewRecord, RecordUpdate};
 use crate::engine::context::Context;
 use crate::engine::event::{Answer, RecordInfo};
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Evidence, Stage};
 use crate::limits;
 use crate::names::{RecordHash, RecordId, RequestId};
 use crate::record::model::{Body, Change, Record, Stamp, TypeName, new_id};
@@ -375,7 +375,7 @@ impl Graph {
         body.check_form(cx.crypto, rules.max_record_size)?;
         let rights = security.rights(self.own.peer());
         if !rights.iter().any(|rights| rights.allow(&body)) {
-            return Err(not_allowed(&rights));
+            return Err(not_allowed(&rights, &body));
         }
         let record = self.own.sign_record(cx.crypto, self.scope, body);
         let hash = record.hash(cx.crypto, self.scope);
@@ -403,7 +403,19 @@ pub(super) fn full() -> Error {
     ))
 }
 
-fn not_allowed(rights: &[Rights]) -> Error {
+fn not_allowed(rights: &[Rights], body: &Body) -> Error {
+    let modified = body.modified().ms();
+    let begin = rights.iter().map(|rights| rights.from.0).min();
+    let early = begin.map(|begin| begin.saturating_mul(1000).saturating_sub(modified));
+    if let Some(by) = early.filter(|by| *by > limits::CLOCK_GRACE_S * 1000) {
+        let evidence = Evidence {
+            clock_offset_ms: i64::try_from(by).ok().map(|by| -by),
+            ..Evidence::at(Stage::Synchronization)
+        };
+        return Error::new(Code::ClockSkew)
+            .detail("by peer time the membership has not begun: set this device's clock")
+            .evidence(evidence);
+    }
     match rights.iter().map(|rights| rights.until).max() {
         Some(_) => Error::new(Code::InvalidRecordExpiration)
             .detail("no record outlives the membership of whoever wrote it"),

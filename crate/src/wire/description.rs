@@ -40,6 +40,45 @@ impl Wire for Line {
     }
 }
 
+/// The attributes that we write ourselves.
+const OWN: [&str; 8] = [
+    "setup",
+    "ice-ufrag",
+    "ice-pwd",
+    "fingerprint",
+    "mid",
+    "sctp-port",
+    "max-message-size",
+    "group",
+];
+
+/// An attribute that we only pass on: none of those that we write, or a second fingerprint would
+/// stand beside the one that was confirmed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Other(Line);
+
+impl Other {
+    /// The attribute, unless it is too long, several, or one that we write.
+    #[must_use]
+    pub fn new(attribute: &str) -> Option<Self> {
+        let name = attribute.split(':').next().unwrap_or_default();
+        if OWN.iter().any(|own| name.trim().eq_ignore_ascii_case(own)) {
+            return None;
+        }
+        Line::new(attribute).map(Self)
+    }
+}
+
+impl Wire for Other {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.0.encode(out);
+    }
+    fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let line = Line::decode(input)?;
+        Self::new(line.as_str()).ok_or(Malformed)
+    }
+}
+
 wire_struct! {
     /// What one end of a link says of itself.
     pub struct Description {
@@ -60,9 +99,9 @@ wire_struct! {
         /// Largest message the end takes; 0 where it does not say.
         pub max_message_size: u32,
         /// Session attributes that we only pass on.
-        pub session: List<Line, SDP_LINES>,
+        pub session: List<Other, SDP_LINES>,
         /// Media attributes that we only pass on, candidates among them.
-        pub media: List<Line, SDP_LINES>,
+        pub media: List<Other, SDP_LINES>,
     }
 }
 
@@ -102,7 +141,7 @@ impl Description {
         let mid = self.mid.as_str();
         let mut out =
             format!("v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {mid}\r\n");
-        for line in self.session.iter() {
+        for Other(line) in self.session.iter() {
             let _ = write!(out, "a={}\r\n", line.as_str());
         }
         let _ = write!(
@@ -119,7 +158,7 @@ impl Description {
         if self.max_message_size > 0 {
             let _ = write!(out, "a=max-message-size:{}\r\n", self.max_message_size);
         }
-        for line in self.media.iter() {
+        for Other(line) in self.media.iter() {
             let _ = write!(out, "a={}\r\n", line.as_str());
         }
         out
@@ -136,8 +175,8 @@ struct Found {
     mid: Option<Line>,
     sctp_port: Option<u16>,
     max_message_size: Option<u32>,
-    session: Vec<Line>,
-    media: Vec<Line>,
+    session: Vec<Other>,
+    media: Vec<Other>,
 }
 
 impl Found {
@@ -161,8 +200,8 @@ impl Found {
             }
             // Written anew.
             "group" => {}
-            _ if self.in_media => self.media.push(Line::new(attribute)?),
-            _ => self.session.push(Line::new(attribute)?),
+            _ if self.in_media => self.media.push(Other::new(attribute)?),
+            _ => self.session.push(Other::new(attribute)?),
         }
         Some(())
     }
@@ -225,5 +264,19 @@ mod tests {
         assert!(Line::new("x\r\na=setup:active").is_none());
         let text = Text::<SDP_LINE_BYTES>::new("x\ny").unwrap();
         assert_eq!(Line::from_bytes(&text.to_bytes()), Err(Malformed));
+    }
+
+    #[test]
+    fn nobody_adds_a_second_fingerprint() {
+        for own in [
+            "fingerprint:sha-256 00",
+            "Fingerprint :x",
+            "setup:active",
+            "group",
+        ] {
+            let text = Text::<SDP_LINE_BYTES>::new(own).unwrap();
+            assert_eq!(Other::from_bytes(&text.to_bytes()), Err(Malformed), "{own}");
+        }
+        assert!(Other::new("fingerprints-of-the-future:1").is_some());
     }
 }
