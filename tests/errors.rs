@@ -328,11 +328,7 @@ fn every_call_after_shutdown_is_not_initialized() {
     let (mut world, connection) = pair();
     let handle = world.machines[0].app.handle();
     assert_eq!(world.ask(0, Command::Shutdown), Ok(Answer::Done));
-    let invitation = NewInvitation {
-        max_uses: 1,
-        usable_until: None,
-        expires: None,
-    };
+    let invitation = NewInvitation::default();
     let send = Command::Send {
         handle,
         connection,

@@ -25,6 +25,7 @@ use std::collections::VecDeque;
 
 use crate::crypto::{Crypto, REAL};
 use crate::error::{Code, Error};
+use crate::group::invitation::Invitation;
 use crate::limits;
 use crate::names::{
     ConnectionId, ConnectionKind, HandleId, NodeAddress, NodeIndex, PeerId, RecordId, RequestId,
@@ -138,7 +139,7 @@ impl Engine {
                 options,
                 invitation,
             } => {
-                crate::group::invitation::Bearer::parse(self.core.config.crypto, &invitation)?;
+                Invitation::parse(self.core.config.crypto, &invitation)?;
                 self.open(options, What::JoinGroup(invitation))
             }
             Command::CreateGraph { options, graph } => {

@@ -25,14 +25,14 @@ use crate::limits;
 use crate::names::{GroupId, PeerId};
 use crate::random::Random;
 use crate::time::Now;
-use crate::wire::codec::{List, Text, Wire as _};
+use crate::wire::codec::{Bytes, List, Text, Wire as _};
 use crate::wire::numbers::{invitation as invitation_kind, stored};
 use crate::wire::rendezvous::Url;
 use crate::wire::seconds::{Clock, Seconds};
 
 use credential::{Body, Credential, Credentials, Role};
-use identity::Identity;
-use invitation::{Bearer, BearerBody, Name};
+use identity::{Card, Identity};
+use invitation::{Bearer, BearerBody, Bound, BoundBody, Inside, Invitation, Invitee, Name};
 use judge::{Judge, Member, Verified};
 use properties::SignedProperties;
 use security::Control;
@@ -123,27 +123,47 @@ impl Group {
         text: &str,
         rendezvous: &[String],
     ) -> Result<GroupState, Error> {
-        let bearer = Bearer::parse(crypto, text)?;
-        bearer.terms(crypto)?;
         let peer = identity.peer(crypto);
-        let membership =
-            bearer.membership(crypto, peer, identity.sealing_key(crypto), random.bytes())?;
-        let mut proof = bearer.body.credentials.clone().into_vec();
-        proof.push(membership);
-        let body = bearer.body;
-        let named: Vec<String> = body.rendezvous.iter().map(|url| url.to_string()).collect();
+        let (group, friendly_name, named, door, proof) = match Invitation::parse(crypto, text)? {
+            Invitation::Bearer(bearer) => {
+                let sealing = identity.sealing_key(crypto);
+                let membership = bearer.membership(crypto, peer, sealing, random.bytes())?;
+                let body = bearer.body;
+                let mut proof = body.credentials.into_vec();
+                proof.push(membership);
+                (
+                    body.group,
+                    body.friendly_name,
+                    body.rendezvous,
+                    body.door,
+                    proof,
+                )
+            }
+            Invitation::Bound(bound) => {
+                let inside = bound.open(crypto, identity)?;
+                let body = bound.body;
+                let proof = inside.credentials.into_vec();
+                (
+                    body.group,
+                    body.friendly_name,
+                    body.rendezvous,
+                    inside.door,
+                    proof,
+                )
+            }
+        };
+        let rendezvous = match rendezvous {
+            [] => named,
+            given => urls(given),
+        };
         Ok(GroupState {
             version: stored::GROUP,
-            group: body.group,
+            group,
             peer,
             group_seed: None,
-            friendly_name: body.friendly_name,
-            rendezvous: urls(if rendezvous.is_empty() {
-                &named
-            } else {
-                rendezvous
-            }),
-            door: body.door,
+            friendly_name,
+            rendezvous,
+            door,
             epochs: List::default(),
             proof: List::new(proof).ok_or_else(|| Error::new(Code::ChainTooLong))?,
             synchronized: false,
@@ -216,9 +236,35 @@ impl Group {
         }
         let clock = self.clock(now);
         let own = self.own_membership(&clock)?;
-        let role = Role::Member;
+        let role = new.role;
         if !own.role.may_issue(role) {
-            return Err(Error::new(Code::NotAuthorized).detail("members cannot invite"));
+            let why = if own.role.may_issue(Role::Member) {
+                "nobody gives a role above the own one"
+            } else {
+                "members cannot invite"
+            };
+            return Err(Error::new(Code::NotAuthorized).detail(why));
+        }
+        let until = new.expires.map_or(own.until, Seconds);
+        if until.0 <= clock.wall_s {
+            return Err(Error::new(Code::InvalidTimePeriod)
+                .detail("the membership would have ended already"));
+        }
+        if until > own.until {
+            return Err(Error::new(Code::InvalidCredentialInfo)
+                .detail("nobody can invite beyond the end of the own membership"));
+        }
+        // Never earlier than our own, should the clock have been set back.
+        let from = own.from.max(Seconds(clock.wall_s));
+        if let Some(card) = &new.to {
+            let card = Card::parse(self.crypto, card)?;
+            let invitee = Invitee {
+                card,
+                role,
+                from,
+                until,
+            };
+            return self.invite_bound(random, &invitee);
         }
         if new.max_uses == 0 || new.max_uses > limits::INVITATION_USES {
             return Err(Error::new(Code::InvalidArgument)
@@ -227,21 +273,15 @@ impl Group {
         let usable = new
             .usable_until
             .unwrap_or(clock.wall_s + limits::INVITATION_USABLE_S);
-        let until = new.expires.map_or(own.until, Seconds);
-        if usable <= clock.wall_s || until.0 <= clock.wall_s {
+        if usable <= clock.wall_s {
             return Err(Error::new(Code::InvalidTimePeriod)
                 .detail("the invitation would have ended already"));
-        }
-        if until > own.until {
-            return Err(Error::new(Code::InvalidCredentialInfo)
-                .detail("nobody can invite beyond the end of the own membership"));
         }
         let seed = random.bytes();
         let delegation = Body::Delegation {
             key: self.crypto.public_key(&seed),
             role,
-            // Never earlier than our own, should the clock have been set back.
-            from: own.from.max(Seconds(clock.wall_s)),
+            from,
             until,
             issuer: self.state.peer.0,
             serial: random.bytes(),
@@ -266,6 +306,44 @@ impl Group {
                 .ok_or_else(|| Error::new(Code::ChainTooLong))?,
         };
         Ok(Bearer::text(self.crypto, &self.identity.seed, body, seed))
+    }
+
+    /// An invitation that lets one identity in.
+    fn invite_bound(&self, random: &mut Random, invitee: &Invitee) -> Result<String, Error> {
+        if invitee.card.peer == self.state.peer {
+            return Err(Error::new(Code::InvalidArgument)
+                .detail("the card is your own: hand it to whoever invites you"));
+        }
+        let (group, seed) = (self.state.group, &self.identity.seed);
+        let membership = invitee.membership(self.crypto, group, seed, random.bytes());
+        let mut chain = self.state.proof.clone().into_vec();
+        chain.push(membership);
+        let inside = Inside {
+            door: self.state.door,
+            credentials: List::new(chain).ok_or_else(|| Error::new(Code::ChainTooLong))?,
+        };
+        let body = BoundBody {
+            kind: invitation_kind::BOUND,
+            group,
+            friendly_name: self.friendly_name().clone(),
+            issuer: self.state.peer,
+            issuer_name: Text::new(self.identity.name.to_string()).unwrap_or_default(),
+            rendezvous: self.state.rendezvous.clone(),
+            subject: invitee.card.peer,
+            role: invitee.role,
+            from: invitee.from,
+            until: invitee.until,
+            half: [0; 32],
+            sealed: Bytes::default(),
+        };
+        Bound::text(
+            self.crypto,
+            random,
+            seed,
+            invitee.card.sealing,
+            body,
+            &inside,
+        )
     }
 
     /// What people call the group.

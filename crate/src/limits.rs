@@ -43,6 +43,8 @@ pub const ALTERNATIVES: usize = 4;
 pub const CHAIN_LINKS: usize = 24;
 /// Credentials that one proof may carry: the chain and those of whoever admitted along it.
 pub const PROOF_CREDENTIALS: usize = 32;
+/// Bytes of what is sealed in a bound invitation: a proof and the door.
+pub const SEALED_INVITATION_BYTES: usize = 8 * 1024;
 /// Signatures of credentials that are remembered as good.
 pub const VERIFIED_CREDENTIALS: usize = 65_536;
 /// Credentials of others that wait for those they rest on.

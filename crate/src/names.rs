@@ -222,6 +222,43 @@ pub struct NodeAddress {
     pub session: SessionKey,
 }
 
+/// What a member may do. A role includes those below it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u8)]
+pub enum Role {
+    /// Publishes.
+    Member = 1,
+    /// Invites members and inviting members too.
+    InvitingMember = 2,
+    /// Everything but the properties, which are the creator's.
+    Admin = 3,
+}
+
+impl Role {
+    /// The name the app sees.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Member => "member",
+            Self::InvitingMember => "inviting-member",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The role of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let all = [Self::Member, Self::InvitingMember, Self::Admin];
+        all.into_iter().find(|role| role.as_str() == name)
+    }
+
+    /// Whether it may make somebody else a member of that role.
+    #[must_use]
+    pub fn may_issue(self, role: Self) -> bool {
+        self >= Self::InvitingMember && role <= self
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -28,6 +28,7 @@ import {
   checkedRecordSize,
   checkedText,
   type ImportConfigOptions,
+  highest,
   type InvitationOptions,
   type OpenOptions,
   type OwnerOptions,
@@ -156,16 +157,30 @@ export class PeerGroup extends Handle<GroupEvents> {
     return groupStatus(await answer);
   }
 
-  /** A text that lets whoever holds it join. PeerGroupCreateInvitation. */
+  /** A text that lets whoever holds it join or, with `to`, the identity of that card. PeerGroupCreateInvitation. */
   async createInvitation(options?: InvitationOptions): Promise<string> {
     const {
-      maxUses = 1,
+      roles = ['member'],
+      to,
+      maxUses,
       usableUntil,
       expires,
     } = checked('createInvitation', 'invitation', options);
+    if (to !== undefined && (maxUses !== undefined || usableUntil !== undefined)) {
+      throw invalidArgument(
+        'createInvitation: "maxUses" and "usableUntil" are for links; one with "to" lets its identity in once',
+      );
+    }
     const { answer } = this.request(
       (engine, handle) =>
-        engine.createInvitation(handle, maxUses, seconds(usableUntil), seconds(expires)),
+        engine.createInvitation(
+          handle,
+          highest(roles),
+          to,
+          maxUses ?? 1,
+          seconds(usableUntil),
+          seconds(expires),
+        ),
       textOf,
     );
     return answer;

@@ -8,6 +8,7 @@ import type {
   OpenArguments,
   PeerId,
   PeerRecord,
+  Role,
   ValidateEvent,
 } from './generated/peer_group.js';
 import { noSuch } from './nearest.js';
@@ -111,9 +112,13 @@ export interface SendOptions {
 }
 
 export interface InvitationOptions {
+  /** What it makes of whoever joins by it: the highest of these. Default ['member']; never above the issuer's own. */
+  readonly roles?: readonly Role[];
   /** End of the membership it gives. Default: the issuer's own end. */
   readonly expires?: Date;
-  /** Whoever holds the text joins, at most this often (default 1), until usableUntil (default 7 days). */
+  /** The invitee's Identity.card(): nobody else can use the text. */
+  readonly to?: string;
+  /** No `to`: whoever holds the text joins, at most this often (default 1), until usableUntil (default 7 days). */
   readonly maxUses?: number;
   readonly usableUntil?: Date;
 }
@@ -151,6 +156,18 @@ const count = is(
   'a version, a whole number from 1',
 );
 const size = is(Number.isSafeInteger, 'a whole number of bytes');
+/** The lowest first. */
+const ROLES: readonly Role[] = ['member', 'inviting-member', 'admin'];
+const roles = is(
+  (value) => Array.isArray(value) && value.length > 0 && value.every((role) => ROLES.includes(role)),
+  "a list of 'member', 'inviting-member' and 'admin'",
+);
+
+/** The one of several roles that includes the others. */
+export function highest(given: readonly Role[]): Role {
+  return ROLES.findLast((role) => given.includes(role)) ?? 'member';
+}
+
 const types = is(
   (value) => isTexts(value) && value.length <= 16,
   'a list of at most 16 record types',
@@ -215,7 +232,7 @@ export const TABLES = {
   node: { timeout: milliseconds, signal },
   direct: { timeout: milliseconds, signal, label: text },
   send: { signal },
-  invitation: { expires: date, maxUses: uses, usableUntil: date },
+  invitation: { roles, to: text, expires: date, maxUses: uses, usableUntil: date },
   listen: LISTEN,
   record: { type: text, data: bytes, attributes: anything, expires: anything, autoRefresh: flag },
   update: { data: bytes, attributes: anything, expires: anything, ifVersion: count },

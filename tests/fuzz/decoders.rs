@@ -7,13 +7,13 @@ use core::fmt::Display;
 use core::str::FromStr;
 use std::borrow::Cow;
 
-use peer_group::crypto::{FAKE, Primitives as _};
+use peer_group::crypto::{FAKE, Primitives as _, signed_bytes};
 use peer_group::graph::mailbox::ServerUrl;
 use peer_group::graph::session::Session;
 use peer_group::group::credential::{Credential, Credentials};
 use peer_group::group::discovery::Standing;
 use peer_group::group::identity::{ALONE, Card, Identity};
-use peer_group::group::invitation::{Bearer, preview};
+use peer_group::group::invitation::{Bearer, Bound, preview};
 use peer_group::group::properties::SignedProperties;
 use peer_group::group::sealed::Sealed;
 use peer_group::group::state::{GraphState, GroupState};
@@ -172,6 +172,15 @@ fn invitation(bytes: &[u8]) -> bool {
     let parsed = bounded(bytes, || preview(&FAKE, &pasted));
     let written = text::encode(TextKind::Invitation, bytes);
     let _ = preview(&FAKE, &written);
+    if let Some(Bound { body, .. }) = read::<Bound>(bytes) {
+        let issuer = FAKE.public_key(&body.issuer.0);
+        let signed = signed_bytes("invitation", &body.group.0, &body.to_bytes());
+        let signature = FAKE.sign(&issuer, &signed);
+        let _ = preview(
+            &FAKE,
+            &text::encode(TextKind::Invitation, &Bound { body, signature }.to_bytes()),
+        );
+    }
     let Some(Bearer { body, seed, .. }) = read::<Bearer>(bytes) else {
         return parsed.is_ok();
     };

@@ -289,8 +289,7 @@ fn live() -> (World, bool) {
     tell(&mut world, 0, connect);
     let invitation = NewInvitation {
         max_uses: 3,
-        usable_until: None,
-        expires: None,
+        ..NewInvitation::default()
     };
     tell(&mut world, 0, |world| {
         let handle = world.machines[0].app.handle?;

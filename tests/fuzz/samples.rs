@@ -4,7 +4,7 @@ use peer_group::crypto::{FAKE, Primitives as _};
 use peer_group::engine::command::NewGroup;
 use peer_group::group::credential::{Body as Claim, Credential, Credentials, Role};
 use peer_group::group::identity::Identity;
-use peer_group::group::invitation::{Bearer, BearerBody};
+use peer_group::group::invitation::{Bearer, BearerBody, Bound, BoundBody};
 use peer_group::group::properties::SignedProperties;
 use peer_group::group::sealed;
 use peer_group::group::state::GraphState;
@@ -367,6 +367,23 @@ fn texts() -> Vec<Vec<u8>> {
         signature: [0; 64],
         seed: [6; 32],
     };
+    let bound = Bound {
+        body: BoundBody {
+            kind: invitation::BOUND,
+            group: body.group,
+            friendly_name: body.friendly_name.clone(),
+            issuer: peer,
+            issuer_name: body.issuer_name.clone(),
+            rendezvous: body.rendezvous.clone(),
+            subject: peer,
+            role: Role::Admin,
+            from: Seconds(1),
+            until: Seconds::NEVER,
+            half: [2; 32],
+            sealed: Bytes::new(vec![3; 40]).unwrap_or_default(),
+        },
+        signature: [0; 64],
+    };
     let random = &mut Random::new([3; 32]);
     let mut all: Vec<Vec<u8>> = [
         Bearer::text(&FAKE, &SEED, body, [6; 32]),
@@ -380,6 +397,7 @@ fn texts() -> Vec<Vec<u8>> {
     .map(String::into_bytes)
     .to_vec();
     all.extend(bytes([bearer]));
+    all.extend(bytes([bound]));
     all.push(address().to_bytes());
     all
 }

@@ -5,6 +5,7 @@
     reason = "a test stops where something is wrong"
 )]
 
+mod bound;
 mod groups;
 mod moving;
 mod stored;
@@ -158,11 +159,7 @@ fn a_name_goes_into_cards_and_invitations() {
     let after = one(&mut world, 0, rename);
     assert_eq!((after.peer, after.name.as_str()), (before.peer, "Anne"));
     assert_ne!(after.card, before.card);
-    let invitation = NewInvitation {
-        max_uses: 1,
-        usable_until: None,
-        expires: None,
-    };
+    let invitation = NewInvitation::default();
     let Ok(Answer::Invitation(text)) =
         world.ask(0, Command::CreateInvitation { handle, invitation })
     else {

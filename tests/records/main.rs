@@ -299,11 +299,7 @@ fn changes_follow_each_other_without_waiting_for_storage() {
 fn before_the_first_synchronisation_records_are_not_ready() {
     let mut world = world(2);
     world.create(0);
-    let new = NewInvitation {
-        max_uses: 1,
-        usable_until: None,
-        expires: None,
-    };
+    let new = NewInvitation::default();
     let invitation = world.invitation(0, new);
     world.start(1);
     let options = world.open_options();

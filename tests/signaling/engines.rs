@@ -132,8 +132,7 @@ impl Engines {
             .await;
         let invitation = NewInvitation {
             max_uses: 9,
-            usable_until: None,
-            expires: None,
+            ..NewInvitation::default()
         };
         let invite = Command::CreateInvitation { handle, invitation };
         let Ok(Answer::Invitation(text)) = self.ask(creator, invite).await else {

@@ -397,8 +397,7 @@ impl World {
     pub fn invite(handle: HandleId, max_uses: u32) -> Command {
         let invitation = NewInvitation {
             max_uses,
-            usable_until: None,
-            expires: None,
+            ..NewInvitation::default()
         };
         Command::CreateInvitation { handle, invitation }
     }

@@ -40,8 +40,7 @@ fn a_link_admits_as_often_as_it_says() {
     let mut world = world(4);
     let invitation = NewInvitation {
         max_uses: 2,
-        usable_until: None,
-        expires: None,
+        ..NewInvitation::default()
     };
     let text = hosted(&mut world, invitation);
     for guest in 1..3 {
@@ -66,8 +65,7 @@ fn a_member_who_did_not_admit_anybody_refuses_a_used_up_link_too() {
     let mut world = world(4);
     let invitation = NewInvitation {
         max_uses: 2,
-        usable_until: None,
-        expires: None,
+        ..NewInvitation::default()
     };
     let text = hosted(&mut world, invitation);
     for guest in 1..3 {
@@ -90,7 +88,7 @@ fn a_link_ends_when_it_says() {
     let invitation = NewInvitation {
         max_uses: 9,
         usable_until: Some(until),
-        expires: None,
+        ..NewInvitation::default()
     };
     let text = hosted(&mut world, invitation);
     // The joiner's own clock says there is time: the member decides.
@@ -110,7 +108,7 @@ fn a_link_that_ended_is_refused_by_its_holders_own_engine() {
     let invitation = NewInvitation {
         max_uses: 9,
         usable_until: Some(until),
-        expires: None,
+        ..NewInvitation::default()
     };
     let text = hosted(&mut world, invitation);
     world.run_for(2 * 3_600_000);
@@ -120,11 +118,7 @@ fn a_link_that_ended_is_refused_by_its_holders_own_engine() {
 #[test]
 fn a_changed_link_is_not_trusted() {
     let mut world = world(2);
-    let invitation = NewInvitation {
-        max_uses: 1,
-        usable_until: None,
-        expires: None,
-    };
+    let invitation = NewInvitation::default();
     let text = hosted(&mut world, invitation);
     let prefix = "pg-invite:".len();
     for at in (prefix..text.len()).step_by(37) {
@@ -144,11 +138,7 @@ fn a_wrong_clock_is_named_with_its_offset() {
     const MINUTE: i64 = 60_000;
     for offset in [10, 60, 24 * 60, -10, -60, -24 * 60].map(|minutes: i64| minutes * MINUTE) {
         let mut world = world(2);
-        let invitation = NewInvitation {
-            max_uses: 1,
-            usable_until: None,
-            expires: None,
-        };
+        let invitation = NewInvitation::default();
         let text = hosted(&mut world, invitation);
         world.machines[1].wall_offset = offset;
         let outcome = world.join(1, &text).and_then(|_| {

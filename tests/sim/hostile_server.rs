@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use peer_group::crypto::REAL;
+use peer_group::engine::command::NewInvitation;
 use peer_group::error::{Code, Error, Stage};
 use peer_group::names::{Tag, Topic};
 use peer_group::wire::codec::{Bytes, List, Wire as _};
@@ -395,10 +396,9 @@ fn announcements_of_one_topic_are_shown_in_another() {
     for creator in 0..3 {
         world.create(creator);
     }
-    let uses = peer_group::engine::command::NewInvitation {
+    let uses = NewInvitation {
         max_uses: 5,
-        usable_until: None,
-        expires: None,
+        ..NewInvitation::default()
     };
     let text = world.invitation(0, uses);
     for creator in 0..3 {

@@ -82,8 +82,7 @@ impl World {
         self.create(0);
         let invitation = NewInvitation {
             max_uses: 100,
-            usable_until: None,
-            expires: None,
+            ..NewInvitation::default()
         };
         let text = self.invitation(0, invitation);
         let online = self.connect(0);

@@ -12,7 +12,7 @@ use peer_group::error::Code;
 use peer_group::graph::session::{Session, SessionBody};
 use peer_group::group::credential::{Body, Credential, Role};
 use peer_group::group::identity::{Card, Identity};
-use peer_group::group::invitation::Bearer;
+use peer_group::group::invitation::{Bearer, Bound, preview};
 use peer_group::group::sealed::{Sealed, seal};
 use peer_group::group::state::GroupState;
 use peer_group::names::{Attempt, NodeAddress, PeerId, SessionKey, Tag};
@@ -351,6 +351,7 @@ proptest! {
         one::<Session>(&input)?;
         one::<Credential>(&input)?;
         one::<Bearer>(&input)?;
+        one::<Bound>(&input)?;
         one::<GroupState>(&input)?;
         one::<Identity>(&input)?;
         one::<Card>(&input)?;
@@ -359,8 +360,8 @@ proptest! {
 
     #[test]
     fn texts_of_any_kind_never_panic(input in "\\PC{0,80}") {
-        let _ = Bearer::parse(&FAKE, &input);
-        let _ = Bearer::parse(&FAKE, &format!("pg-invite:{input}"));
+        let _ = preview(&FAKE, &input);
+        let _ = preview(&FAKE, &format!("pg-invite:{input}"));
         let _ = Card::parse(&FAKE, &format!("pg-card:{input}"));
         let _ = Sealed::parse(TextKind::Identity, &format!("pg-identity:{input}"));
         let _ = peer_group::wire::text::parse_node_address(&format!("pg-node:{input}"));

@@ -2,7 +2,7 @@
 
 use crate::crypto::stretch::Password;
 use crate::names::{
-    ConnectionId, GroupId, HandleId, NodeAddress, NodeId, PeerId, RecordId, RequestId,
+    ConnectionId, GroupId, HandleId, NodeAddress, NodeId, PeerId, RecordId, RequestId, Role,
 };
 use crate::time::Millis;
 use crate::wire::attributes::Value;
@@ -122,15 +122,31 @@ pub struct NewGroup {
     pub max_record_size: Option<u32>,
 }
 
-/// What an invitation may do (a bearer invitation: whoever holds the text joins).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// What an invitation may do.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NewInvitation {
+    /// What it makes of whoever joins by it.
+    pub role: Role,
+    /// The card of the one identity that it lets in. None: whoever holds the text joins.
+    pub to: Option<String>,
     /// How often it lets somebody in.
     pub max_uses: u32,
     /// Wall seconds since 1970 until which it lets somebody in. None: seven days from now.
     pub usable_until: Option<u64>,
     /// Wall seconds since 1970 at which the membership it gives ends. None: the issuer's own end.
     pub expires: Option<u64>,
+}
+
+impl Default for NewInvitation {
+    fn default() -> Self {
+        Self {
+            role: Role::Member,
+            to: None,
+            max_uses: 1,
+            usable_until: None,
+            expires: None,
+        }
+    }
 }
 
 /// When a record ends.

@@ -18,6 +18,7 @@ use crate::graph::records::Records;
 use crate::graph::session::OwnSession;
 use crate::group::Group;
 use crate::group::identity::Identity;
+use crate::group::invitation::Invitation;
 use crate::group::open::OpenSecurity;
 use crate::group::state::{GraphState, GroupState};
 use crate::limits;
@@ -241,13 +242,10 @@ impl Engine {
                     Err(error) => self.answer(plan.request, Err(error)),
                 };
             }
-            What::JoinGroup(text) => {
-                let bearer = crate::group::invitation::Bearer::parse(self.core.config.crypto, text);
-                match bearer {
-                    Ok(bearer) => GroupState::key(bearer.body.group, peer),
-                    Err(error) => return self.answer(plan.request, Err(error)),
-                }
-            }
+            What::JoinGroup(text) => match Invitation::parse(self.core.config.crypto, text) {
+                Ok(invitation) => GroupState::key(invitation.group(), peer),
+                Err(error) => return self.answer(plan.request, Err(error)),
+            },
             What::OpenGroup(group) => GroupState::key(*group, peer),
             What::ImportGroup(state, _) => GroupState::key(state.group, peer),
             What::CreateGraph(graph) | What::OpenGraph(graph) => GraphState::key(*graph, peer),

@@ -2,41 +2,12 @@
 
 use crate::crypto::{Crypto, head, signed_bytes};
 use crate::limits::PROOF_CREDENTIALS;
+pub use crate::names::Role;
 use crate::names::{GroupId, PeerId};
 use crate::wire::codec::{List, Malformed, Reader, Wire};
 use crate::wire::numbers::credential;
 use crate::wire::seconds::Seconds;
 use crate::{wire_enum, wire_struct};
-
-/// What a member may do. A role includes those below it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-#[repr(u8)]
-pub enum Role {
-    /// Publishes.
-    Member = 1,
-    /// Invites members and inviting members too.
-    InvitingMember = 2,
-    /// Everything but the properties, which are the creator's.
-    Admin = 3,
-}
-
-impl Role {
-    /// The name the app sees.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Member => "member",
-            Self::InvitingMember => "inviting-member",
-            Self::Admin => "admin",
-        }
-    }
-
-    /// Whether it may make somebody else a member of that role.
-    #[must_use]
-    pub fn may_issue(self, role: Self) -> bool {
-        self >= Self::InvitingMember && role <= self
-    }
-}
 
 impl Wire for Role {
     fn encode(&self, out: &mut Vec<u8>) {

@@ -1,5 +1,9 @@
 //! Invitations: texts that let somebody become a member.
 
+mod bound;
+
+pub use bound::{Bound, BoundBody, Inside, Invitee};
+
 use super::credential::{Body, Credential, Credentials, Role};
 use crate::crypto::{Crypto, signed_bytes};
 use crate::error::{Code, Error};
@@ -50,7 +54,7 @@ wire_struct! {
 /// What an invitation says, for somebody who thinks about taking it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Preview {
-    /// bearer: whoever holds the text joins.
+    /// bearer: whoever holds the text joins; bound: one identity does.
     pub kind: &'static str,
     /// The group.
     pub group: GroupId,
@@ -72,23 +76,101 @@ pub struct Preview {
     pub rendezvous: Vec<String>,
 }
 
+/// An invitation of either kind.
+pub enum Invitation {
+    /// Whoever holds it joins.
+    Bearer(Bearer),
+    /// One identity joins.
+    Bound(Bound),
+}
+
+impl Invitation {
+    /// Reads a text and checks that its issuer wrote all of it.
+    pub fn parse(crypto: Crypto, text: &str) -> Result<Self, Error> {
+        let bytes = text::decode(TextKind::Invitation, text, Code::InvitationNotTrusted)?;
+        let broken = |_| Error::new(Code::InvitationNotTrusted);
+        let (read, issuer, signed, signature) = match bytes.first() {
+            Some(&invitation::BEARER) => {
+                let bearer = Bearer::from_bytes(&bytes).map_err(broken)?;
+                let (body, signature) = (&bearer.body, bearer.signature);
+                let signed = signed_bytes("invitation", &body.group.0, &body.to_bytes());
+                (Self::Bearer(bearer.clone()), body.issuer, signed, signature)
+            }
+            Some(&invitation::BOUND) => {
+                let bound = Bound::from_bytes(&bytes).map_err(broken)?;
+                let (body, signature) = (&bound.body, bound.signature);
+                let signed = signed_bytes("invitation", &body.group.0, &body.to_bytes());
+                (Self::Bound(bound.clone()), body.issuer, signed, signature)
+            }
+            _ => {
+                return Err(Error::new(Code::UnsupportedVersion)
+                    .detail("the invitation is of a kind that this version does not know"));
+            }
+        };
+        if !crypto.is_public_key(&issuer.0) || !crypto.verify(&issuer.0, &signed, &signature) {
+            return Err(Error::new(Code::InvitationNotTrusted)
+                .detail("its issuer's signature does not fit"));
+        }
+        Ok(read)
+    }
+
+    /// The group that it is for.
+    #[must_use]
+    pub fn group(&self) -> GroupId {
+        match self {
+            Self::Bearer(bearer) => bearer.body.group,
+            Self::Bound(bound) => bound.body.group,
+        }
+    }
+
+    /// What it says, without a group and without the network.
+    pub fn preview(self, crypto: Crypto) -> Result<Preview, Error> {
+        match self {
+            Self::Bearer(bearer) => {
+                let (role, from, until, _) = bearer.terms(crypto)?;
+                let body = bearer.body;
+                Ok(Preview {
+                    kind: "bearer",
+                    group: body.group,
+                    friendly_name: body.friendly_name.into_string(),
+                    issuer: body.issuer,
+                    issuer_name: body.issuer_name.into_string(),
+                    subject: None,
+                    roles: vec![role],
+                    not_before: from.0,
+                    not_after: end(until),
+                    rendezvous: texts(&body.rendezvous),
+                })
+            }
+            Self::Bound(Bound { body, .. }) => Ok(Preview {
+                kind: "bound",
+                group: body.group,
+                friendly_name: body.friendly_name.into_string(),
+                issuer: body.issuer,
+                issuer_name: body.issuer_name.into_string(),
+                subject: Some(body.subject),
+                roles: vec![body.role],
+                not_before: body.from.0,
+                not_after: end(body.until),
+                rendezvous: texts(&body.rendezvous),
+            }),
+        }
+    }
+}
+
+/// A membership's end for the app.
+fn end(until: Seconds) -> Option<u64> {
+    (until != Seconds::NEVER).then_some(until.0)
+}
+
+/// Rendezvous URLs for the app.
+fn texts(urls: &List<Url, RENDEZVOUS_SERVERS>) -> Vec<String> {
+    urls.iter().map(|url| url.to_string()).collect()
+}
+
 /// What an invitation says, without a group and without the network.
 pub fn preview(crypto: Crypto, text: &str) -> Result<Preview, Error> {
-    let bearer = Bearer::parse(crypto, text)?;
-    let (role, from, until, _) = bearer.terms(crypto)?;
-    let body = bearer.body;
-    Ok(Preview {
-        kind: "bearer",
-        group: body.group,
-        friendly_name: body.friendly_name.into_string(),
-        issuer: body.issuer,
-        issuer_name: body.issuer_name.into_string(),
-        subject: None,
-        roles: vec![role],
-        not_before: from.0,
-        not_after: (until != Seconds::NEVER).then_some(until.0),
-        rendezvous: body.rendezvous.iter().map(|url| url.to_string()).collect(),
-    })
+    Invitation::parse(crypto, text)?.preview(crypto)
 }
 
 impl Bearer {
@@ -106,26 +188,6 @@ impl Bearer {
             }
             .to_bytes(),
         )
-    }
-
-    /// Reads a text and checks that its issuer wrote all of it.
-    pub fn parse(crypto: Crypto, text: &str) -> Result<Self, Error> {
-        let bytes = text::decode(TextKind::Invitation, text, Code::InvitationNotTrusted)?;
-        if bytes.first() != Some(&invitation::BEARER) {
-            return Err(Error::new(Code::UnsupportedVersion)
-                .detail("the invitation is of a kind that this version does not know"));
-        }
-        let bearer =
-            Self::from_bytes(&bytes).map_err(|_| Error::new(Code::InvitationNotTrusted))?;
-        let body = &bearer.body;
-        let signed = signed_bytes("invitation", &body.group.0, &body.to_bytes());
-        if !crypto.is_public_key(&body.issuer.0)
-            || !crypto.verify(&body.issuer.0, &signed, &bearer.signature)
-        {
-            return Err(Error::new(Code::InvitationNotTrusted)
-                .detail("its issuer's signature does not fit"));
-        }
-        Ok(bearer)
     }
 
     /// Role, begin and end of the membership it gives, and until when it lets somebody in.

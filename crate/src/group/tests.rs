@@ -53,8 +53,7 @@ fn creator(random: &mut Random) -> Group {
 fn invitation(group: &mut Group, random: &mut Random, now: Now, max_uses: u32) -> String {
     let new = NewInvitation {
         max_uses,
-        usable_until: None,
-        expires: None,
+        ..NewInvitation::default()
     };
     group.invite(random, now, &new).unwrap()
 }

@@ -20,7 +20,9 @@ use crate::engine::command::{
 };
 use crate::engine::input::{Input, Verdict};
 use crate::error::{Code, Error};
-use crate::names::{AskId, ConnectionId, ConnectionKind, HandleId, NodeAddress, PeerId, RequestId};
+use crate::names::{
+    AskId, ConnectionId, ConnectionKind, HandleId, NodeAddress, PeerId, RequestId, Role,
+};
 use crate::wire::numbers::LINK_VERSION;
 use crate::wire::text;
 
@@ -330,11 +332,13 @@ impl Engine {
         })
     }
 
-    /// Makes a bearer invitation. Times in wall seconds.
+    /// Makes an invitation. Times in wall seconds.
     #[wasm_bindgen(js_name = createInvitation)]
     pub fn create_invitation(
         &self,
         handle: f64,
+        role: &str,
+        to: Option<String>,
         max_uses: u32,
         usable_until: Option<f64>,
         expires: Option<f64>,
@@ -342,6 +346,8 @@ impl Engine {
         self.command(Command::CreateInvitation {
             handle: HandleId(handle as u64),
             invitation: NewInvitation {
+                role: Role::named(role).unwrap_or(Role::Member),
+                to,
                 max_uses,
                 usable_until: usable_until.map(|seconds| seconds as u64),
                 expires: expires.map(|seconds| seconds as u64),

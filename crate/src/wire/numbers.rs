@@ -317,7 +317,9 @@ pub mod card {
 
 /// Kinds of invitations.
 pub mod invitation {
-    // 1 is kept for bound, 3 for password invitations.
+    // 3 is kept for password invitations.
+    /// One identity joins.
+    pub const BOUND: u8 = 1;
     /// Whoever holds the text joins.
     pub const BEARER: u8 = 2;
 }
