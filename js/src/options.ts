@@ -159,7 +159,8 @@ const size = is(Number.isSafeInteger, 'a whole number of bytes');
 /** The lowest first. */
 const ROLES: readonly Role[] = ['member', 'inviting-member', 'admin'];
 const roles = is(
-  (value) => Array.isArray(value) && value.length > 0 && value.every((role) => ROLES.includes(role)),
+  (value) =>
+    Array.isArray(value) && value.length > 0 && value.every((role) => ROLES.includes(role)),
   "a list of 'member', 'inviting-member' and 'admin'",
 );
 

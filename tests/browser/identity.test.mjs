@@ -180,6 +180,57 @@ describe('identities in browsers', { timeout: 400_000 }, () => {
     await Promise.all([here.isQuiet(), there.isQuiet(), other.isQuiet()]);
   });
 
+  test(
+    'a bound invitation lets its identity in from another browser, and no thief',
+    LIMIT,
+    async (t) => {
+      const [host, guest, thief] = [
+        await fresh('chromium'),
+        await fresh('firefox'),
+        await fresh('chromium'),
+      ];
+      const card = await asked(guest, async ({ Identity }) =>
+        (await Identity.create({ name: 'Berta' })).card(),
+      );
+      const text = await asked(
+        host,
+        async ({ PeerGroup }, to, rendezvous) => {
+          globalThis.group = await PeerGroup.create({ friendlyName: 'Bound', rendezvous });
+          await globalThis.group.connect();
+          return globalThis.group.createInvitation({ to, roles: ['inviting-member'] });
+        },
+        card,
+        stage.origin,
+      );
+      const link = await asked(host, () => globalThis.group.createInvitation());
+      t.diagnostic(`bound ${text.length} characters, link ${link.length}, card ${card.length}`);
+      const join = (page) =>
+        asked(
+          page,
+          async ({ PeerGroup }, invitation) => {
+            const group = await PeerGroup.join(invitation);
+            globalThis.group = group;
+            const { kind, subject, roles } = PeerGroup.parseInvitation(invitation);
+            const { listening } = await group.connect();
+            return { kind, itself: subject === group.peerId, roles, listening };
+          },
+          text,
+        );
+      assert.deepEqual(await join(thief), { code: 'invitation-not-trusted' });
+      assert.deepEqual(await join(guest), {
+        kind: 'bound',
+        itself: true,
+        roles: ['inviting-member'],
+        listening: true,
+      });
+      const invite = (roles) =>
+        asked(guest, (_, given) => globalThis.group.createInvitation({ roles: given }), roles);
+      assert.match(await invite(['member', 'inviting-member']), /^pg-invite:/);
+      assert.deepEqual(await invite(['admin']), { code: 'not-authorized' });
+      await Promise.all([host, guest, thief].map((page) => page.isQuiet()));
+    },
+  );
+
   for (const kind of ['chromium', 'firefox']) {
     test(`the key of an identity does not lie about in ${kind}`, LIMIT, async () => {
       const page = await fresh(kind);
