@@ -127,4 +127,9 @@ pub(crate) const KEPT: &[(u64, bool, &str)] = &[
         false,
         "a machine that woke with another time asked for the time over a link that had just failed",
     ),
+    (
+        5148,
+        false,
+        "knocks that had waited while a machine slept filled its places, so that it was deaf to live ones",
+    ),
 ];

@@ -155,6 +155,13 @@ impl Graph {
             .filter(|link| link.remote.node == node && link.initiator && !link.is_open())
             .map(|link| link.id)
             .collect();
+        // Whoever knocks again has given the older knock up, as after a sleep of ours.
+        let stale: Vec<LinkId> = self
+            .links
+            .values()
+            .filter(|link| link.remote.node == node && !link.initiator && !link.is_open())
+            .map(|link| link.id)
+            .collect();
         // An attempt whose message 1 has not left yet yields to one that has arrived.
         let glare = self
             .links
@@ -180,8 +187,13 @@ impl Graph {
                 return Err(Error::new(Code::ConnectionRefused).detail("the node is full"));
             }
         }
+        for id in stale {
+            self.drop_quietly(cx, id);
+        }
         for id in dialed {
             let caller = self.links.get(&id).and_then(|link| link.caller);
+            self.superseded
+                .retain(|(_, caller)| cx.requests.is_pending(caller.request));
             self.superseded.extend(caller.map(|caller| (node, caller)));
             self.drop_quietly(cx, id);
         }
@@ -279,6 +291,8 @@ impl Graph {
         node: NodeId,
         peer: Option<PeerId>,
     ) -> Option<Caller> {
+        self.superseded
+            .retain(|(_, caller)| cx.requests.is_pending(caller.request));
         let at = self.superseded.iter().position(|(of, _)| *of == node)?;
         let (_, caller) = self.superseded.remove(at);
         if caller.peer.is_none_or(|wanted| Some(wanted) == peer) {
