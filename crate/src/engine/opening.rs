@@ -307,8 +307,8 @@ impl Engine {
                 }
             }
             What::JoinGroup(text) => {
-                let bearer = crate::group::invitation::Bearer::parse(crypto, &text).ok();
-                let key = bearer.map(|bearer| GroupState::key(bearer.body.group, peer));
+                let invitation = Invitation::parse(crypto, &text).ok();
+                let key = invitation.map(|invitation| GroupState::key(invitation.group(), peer));
                 let stored = bytes.zip(key).and_then(|(bytes, key)| read(&key, &bytes));
                 // Joining again as a member gives the group there is.
                 if let Some(state) = stored.filter(|state| state.synchronized) {

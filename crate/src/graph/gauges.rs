@@ -8,7 +8,7 @@ use crate::gauge::{Held, See};
 use crate::limits as most;
 
 /// Links at most: with the driver, and those that only talk through the server.
-const LINKS: usize = most::PEER_CONNECTIONS + most::HALF_OPEN_LINKS;
+const LINKS: usize = most::PEER_CONNECTIONS + most::HALF_OPEN_LINKS + most::PENDING_CONNECTS;
 
 impl Graph {
     /// Shows how much there is of everything that may grow; records are as large as `max_record`.
