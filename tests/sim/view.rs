@@ -7,6 +7,7 @@ use peer_group::engine::command::{Command, Store};
 use peer_group::engine::event::{Answer, RecordChange, RecordInfo};
 use peer_group::error::Code;
 use peer_group::group::identity::{Identity, stored_key};
+use peer_group::limits;
 use peer_group::names::{RecordHash, RecordId};
 use peer_group::record::stored::{Database, Seal};
 use peer_group::time::Millis;
@@ -41,6 +42,8 @@ pub struct Grave {
     /// When it was deleted.
     pub modified: Millis,
     hash: RecordHash,
+    /// Until when it is remembered.
+    until: Millis,
 }
 
 /// What a machine must not forget or see again, whatever happens to it.
@@ -240,6 +243,7 @@ impl World {
             version: held.body.version(),
             modified: held.body.modified().ms(),
             hash: held.hash(self.options.crypto, scope),
+            until: held.body.expires + limits::TOMBSTONE_MARGIN_MS,
         };
         self.machines[machine].history.graves.insert(id, grave);
     }
@@ -253,6 +257,9 @@ impl World {
         // With a clock that was far ahead it outlived what it had to remember.
         let latest = self.machines[machine].history.latest_wall;
         let outlived = latest > self.wall() && latest + PEER_TIME_MS >= info.expires;
+        // Somebody who had not heard of the deletion gave it a longer life than whoever deleted it knew.
+        let extended = grave.until < self.wall() && grave.until < info.expires;
+        let outlived = outlived || extended;
         if !lied && !outlived && (info.version, info.modified) < (grave.version, grave.modified) {
             let text = format!("machine {machine}: {id:?} rose again as {info:?} from {grave:?}");
             self.fail(text);

@@ -72,7 +72,10 @@ impl Graph {
                     link.rtt_ms = Some(rtt);
                     let there = i64::try_from(time_ms.saturating_add(rtt / 2)).unwrap_or(i64::MAX);
                     let here = i64::try_from(cx.now.wall).unwrap_or(i64::MAX);
-                    link.peer_time_offset = Some(there.saturating_sub(here));
+                    // One that waited while this machine stood still tells what time it was.
+                    if rtt < limits::TIME_ASKED_MS {
+                        link.peer_time_offset = Some(there.saturating_sub(here));
+                    }
                 }
             }
             Frame::Bye { reason } => self.bye(cx, security, id, reason),

@@ -244,7 +244,8 @@ impl Graph {
         self.write(cx, security, Some(request), Answer::Done, body)
     }
 
-    /// Deletes a record, once that is stored.
+    /// Deletes a record, once that is stored. It is remembered until it would have ended; a change
+    /// by somebody who had not heard of that, and gave it a longer life, may bring it back after.
     pub fn delete_record(
         &mut self,
         cx: &mut Context<'_>,

@@ -471,6 +471,8 @@ impl Graph {
         for id in links {
             if let Some(link) = self.links.get_mut(&id) {
                 link.peer_time_offset = None;
+                // An answer that is on its way is of before.
+                link.probe = None;
             }
             self.ask_time(cx, id);
         }
