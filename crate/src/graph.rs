@@ -77,6 +77,8 @@ pub enum Timer {
     Lost(LinkId),
     /// A direct connection must be open by now.
     Direct(ConnectionId),
+    /// A direct connection is tried with another link.
+    OpenAgain(ConnectionId),
     /// The app must have answered by now.
     Ask(AskId),
     /// A dial is due.
@@ -108,7 +110,7 @@ pub struct Graph {
     /// Where this node is reached, once it is.
     pub address: Option<NodeAddress>,
     /// The rendezvous server's clock minus ours, once known: one vote about peer time.
-    pub server_time: Option<i64>,
+    pub server_time: clock::ServerTime,
     /// The app wants it on the network.
     pub online: bool,
     /// Types of records that are wanted first, until they are complete.
@@ -143,7 +145,7 @@ impl Graph {
             signals: VecDeque::new(),
             news: VecDeque::new(),
             address: None,
-            server_time: None,
+            server_time: clock::ServerTime::default(),
             online: false,
             precedence: Vec::new(),
             records,
@@ -253,6 +255,7 @@ impl Graph {
                     );
                 }
                 Timer::Direct(connection) => self.direct_timed_out(cx, connection),
+                Timer::OpenAgain(connection) => self.open_again(cx, security, connection),
                 Timer::Ask(ask) => self.answered(cx, ask, Verdict::Reject),
                 Timer::Sweep => self.sweep(cx, security),
                 Timer::Pace => self.pace(cx),

@@ -132,4 +132,14 @@ pub(crate) const KEPT: &[(u64, bool, &str)] = &[
         false,
         "knocks that had waited while a machine slept filled its places, so that it was deaf to live ones",
     ),
+    (
+        206,
+        false,
+        "after a sleep the server's time was forgotten, and a lone liar moved peer time by ten minutes",
+    ),
+    (
+        2390,
+        false,
+        "a direct connection waited for a link that was begun long before and failed with it",
+    ),
 ];

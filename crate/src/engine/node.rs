@@ -428,7 +428,7 @@ impl Node {
                 self.graph.reached_at(cx, address);
                 self.use_ice_servers();
                 let offset = self.mailbox.offset_ms();
-                self.graph.server_time = offset.map(i64::wrapping_neg);
+                self.graph.server_time.tell(offset.map(i64::wrapping_neg));
                 match &mut self.kind {
                     Kind::Group(group) => group.offset_ms = offset,
                     Kind::Graph { security, .. } => security.offset_ms = offset,
@@ -517,7 +517,7 @@ impl Node {
                 self.dirty = true;
                 // One member's word alone could be a lie: the server's stands beside it.
                 let mut votes = self.graph.time_votes();
-                votes.extend(self.graph.server_time);
+                votes.extend(self.graph.server_time.vote(&votes));
                 self.graph.records.clock.adopt(&votes);
                 match &mut self.kind {
                     Kind::Group(group) => group.state.synchronized = true,

@@ -86,6 +86,51 @@ impl PeerClock {
     }
 }
 
+/// The rendezvous server's time, as a vote about peer time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ServerTime {
+    /// Its clock minus ours when it was last told.
+    told: Option<i64>,
+    /// By how much our clock may have been set ahead since.
+    ahead: i64,
+}
+
+impl ServerTime {
+    /// It told its time: that is how far it is from our clock.
+    pub fn tell(&mut self, offset_ms: Option<i64>) {
+        *self = Self {
+            told: offset_ms,
+            ahead: 0,
+        };
+    }
+
+    /// Our wall clock moved against the monotonic one. Back, it was set. Ahead, that may also be a
+    /// sleep in which the monotonic clock stood still: then nothing moved.
+    pub fn moved(&mut self, by: i64) {
+        if by < 0 {
+            self.told = self.told.map(|told| told.saturating_sub(by));
+        } else if self.ahead == 0 {
+            self.ahead = by;
+        } else {
+            self.told = None;
+        }
+    }
+
+    /// How far it is from our clock; of two that it may be, the one that others bear out.
+    #[must_use]
+    pub fn vote(&self, others: &[i64]) -> Option<i64> {
+        let told = self.told?;
+        let moved = told.saturating_sub(self.ahead);
+        let said = median(others, 0)?;
+        let from = |vote: i64| clamped(vote).abs_diff(said);
+        Some(if from(moved) < from(told) {
+            moved
+        } else {
+            told
+        })
+    }
+}
+
 fn clamped(offset_ms: i64) -> i64 {
     offset_ms.clamp(-PEER_TIME_CLAMP_MS, PEER_TIME_CLAMP_MS)
 }
@@ -157,6 +202,26 @@ mod tests {
         assert_eq!(clock.offset_ms(), 20);
         clock.move_towards(minute(3), &[9_000, 9_000]);
         assert_eq!(clock.offset_ms(), 20 + PEER_TIME_STEP_MS);
+    }
+
+    #[test]
+    fn the_server_is_believed_after_a_sleep_and_after_a_clock_was_set() {
+        let mut server = ServerTime::default();
+        server.moved(5_000);
+        assert_eq!(server.vote(&[1]), None, "it has told nothing");
+        server.tell(Some(20));
+        assert_eq!(server.vote(&[300_000]), Some(20));
+        // Ahead by a minute: set, if others say so, else a sleep. A lone liar cannot make it worse.
+        server.moved(60_000);
+        assert_eq!(server.vote(&[-60_010]), Some(20 - 60_000));
+        assert_eq!(server.vote(&[5]), Some(20));
+        assert_eq!(server.vote(&[i64::MAX]), Some(20));
+        server.moved(-3_600_000);
+        assert_eq!(server.vote(&[600_000]), Some(20 + 3_600_000));
+        server.moved(70_000);
+        assert_eq!(server.vote(&[0]), None, "twice is too much to tell");
+        server.tell(Some(7));
+        assert_eq!(server.vote(&[0]), Some(7));
     }
 
     #[test]

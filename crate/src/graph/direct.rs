@@ -3,6 +3,7 @@
 use super::flow::Flow;
 use super::link::Link;
 use super::security::Security;
+use super::session::Session;
 use super::{Graph, Timer};
 use crate::engine::command::Target;
 use crate::engine::context::Context;
@@ -11,7 +12,9 @@ use crate::engine::event::{ConnectionChange, ConnectionInfo, ConnectionStatus, E
 use crate::engine::input::Verdict;
 use crate::error::{Code, Error, Stage as Reached};
 use crate::limits;
-use crate::names::{AskId, ConnectionId, ConnectionKind, LinkId, NodeId, PeerId, RequestId};
+use crate::names::{
+    AskId, ConnectionId, ConnectionKind, LinkId, NodeAddress, NodeId, PeerId, RequestId,
+};
 use crate::time::Millis;
 use crate::wire::codec::Text;
 use crate::wire::link::{Frame, Purpose};
@@ -44,6 +47,9 @@ pub struct Direct {
     peer: Option<PeerId>,
     label: String,
     incoming: bool,
+    /// Its link did not come up: where the node is, to try with another link, once.
+    again: Option<Box<(NodeAddress, Option<Session>)>>,
+    tried_again: bool,
     progress: Progress,
     opened_at: Millis,
 }
@@ -95,12 +101,7 @@ impl Graph {
                     )));
                 }
                 let peer = session.as_ref().map(|session| session.body.peer);
-                // Whoever may be a neighbor becomes one now.
-                let purpose = if self.has_room() {
-                    Purpose::Neighbor
-                } else {
-                    Purpose::Direct
-                };
+                let purpose = self.purpose_of_direct();
                 let link = self.dial(cx, security, address, session, purpose, None);
                 if !self.links.contains_key(&link) {
                     return Err(Error::new(Code::GroupNotReady)
@@ -129,6 +130,8 @@ impl Graph {
             peer,
             label,
             incoming: false,
+            again: None,
+            tried_again: false,
             progress: Progress::Waiting,
             opened_at: 0,
         };
@@ -224,6 +227,61 @@ impl Graph {
         }
     }
 
+    /// A link did not come up, perhaps one that was begun long before: what the app opens over it is
+    /// tried once more.
+    pub(super) fn try_directs_again(&mut self, cx: &mut Context<'_>, link: &Link) {
+        for (connection, direct) in self.directs.iter_mut() {
+            if direct.link != Some(link.id)
+                || direct.progress != Progress::Waiting
+                || direct.tried_again
+            {
+                continue;
+            }
+            let address = link.remote.address.clone();
+            direct.link = None;
+            direct.tried_again = true;
+            direct.again = Some(Box::new((address, link.remote.session.clone())));
+            self.timers
+                .arm(Timer::OpenAgain(*connection), cx.now.monotonic);
+        }
+    }
+
+    pub(super) fn open_again(
+        &mut self,
+        cx: &mut Context<'_>,
+        security: &mut dyn Security,
+        connection: ConnectionId,
+    ) {
+        let Some(direct) = self.directs.get_mut(&connection) else {
+            return;
+        };
+        let node = direct.node;
+        let Some((address, session)) = direct.again.take().map(|again| *again) else {
+            return;
+        };
+        let link = self.node_link(node).map(|link| (link.id, link.is_open()));
+        let (link, open) = link.unwrap_or_else(|| {
+            let purpose = self.purpose_of_direct();
+            let link = self.dial(cx, security, address, session, purpose, None);
+            (link, false)
+        });
+        if let Some(direct) = self.directs.get_mut(&connection) {
+            direct.link = Some(link);
+        }
+        if open {
+            self.ask_direct(cx, connection);
+        }
+    }
+
+    /// Whoever may be a neighbor becomes one when the app opens something to it.
+    fn purpose_of_direct(&self) -> Purpose {
+        if self.has_room() {
+            Purpose::Neighbor
+        } else {
+            Purpose::Direct
+        }
+    }
+
     fn ask_direct(&mut self, cx: &mut Context<'_>, connection: ConnectionId) {
         let Some(direct) = self.directs.get_mut(&connection) else {
             return;
@@ -284,6 +342,8 @@ impl Graph {
             peer: Some(peer),
             label,
             incoming: true,
+            again: None,
+            tried_again: false,
             progress: Progress::Deciding,
             opened_at: 0,
         };
@@ -459,6 +519,7 @@ impl Graph {
             self.direct_event(cx, connection, status, reason.clone());
         }
         self.timers.disarm(&Timer::Direct(connection));
+        self.timers.disarm(&Timer::OpenAgain(connection));
         let Some(mut direct) = self.directs.remove(&connection) else {
             return;
         };

@@ -81,6 +81,9 @@ impl Graph {
         for request in link.flow.drain() {
             cx.answer(request, Err(lost(&error)));
         }
+        if !was_open && error.code == Code::ConnectionFailed {
+            self.try_directs_again(cx, &link);
+        }
         let directs: Vec<ConnectionId> = self
             .directs
             .iter()

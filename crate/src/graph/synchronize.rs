@@ -446,7 +446,7 @@ impl Graph {
         }
         let mut votes = self.time_votes();
         if !votes.is_empty() {
-            votes.extend(self.server_time);
+            votes.extend(self.server_time.vote(&votes));
         }
         self.records.clock.move_towards(cx.now, &votes);
         if !self.records.clock.is_astray() {
@@ -464,9 +464,7 @@ impl Graph {
 
     /// This machine's wall clock was set: how far others are from it must be asked anew, soon.
     fn clock_was_set(&mut self, cx: &mut Context<'_>, by: i64) {
-        let moved = |offset: i64| offset.saturating_sub(by);
-        // Ahead may also be a sleep in which the monotonic clock stood still: then nothing moved.
-        self.server_time = self.server_time.filter(|_| by < 0).map(moved);
+        self.server_time.moved(by);
         let links: Vec<LinkId> = self.links.keys().copied().collect();
         for id in links {
             if let Some(link) = self.links.get_mut(&id) {
