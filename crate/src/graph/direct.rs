@@ -218,6 +218,7 @@ impl Graph {
         if opening.is_empty() {
             return;
         }
+        self.dialed(cx);
         let link = self.dial(cx, security, address, session, Purpose::Direct, None);
         for connection in opening {
             if let Some(direct) = self.directs.get_mut(&connection) {
@@ -252,6 +253,10 @@ impl Graph {
         security: &mut dyn Security,
         connection: ConnectionId,
     ) {
+        let now = cx.now.monotonic;
+        if let Some(due) = self.overlay.next_dial().filter(|due| *due > now) {
+            return self.timers.arm(Timer::OpenAgain(connection), due);
+        }
         let Some(direct) = self.directs.get_mut(&connection) else {
             return;
         };
@@ -261,6 +266,7 @@ impl Graph {
         };
         let link = self.node_link(node).map(|link| (link.id, link.is_open()));
         let (link, open) = link.unwrap_or_else(|| {
+            self.dialed(cx);
             let purpose = self.purpose_of_direct();
             let link = self.dial(cx, security, address, session, purpose, None);
             (link, false)

@@ -145,6 +145,12 @@ impl Overlay {
         known.next_dial = cx.now.monotonic + cx.random.jitter(pause, 30);
     }
 
+    /// From when one more node may be dialed.
+    #[must_use]
+    pub fn next_dial(&self) -> Option<Millis> {
+        self.last_dial.map(|at| at + limits::DIAL_SPACING_MS)
+    }
+
     /// A node is linked: should the link be lost, it is dialed again at once.
     pub fn linked(&mut self, node: NodeId) {
         if let Some(known) = self.known.get_mut(&node) {
@@ -224,15 +230,18 @@ impl Graph {
         self.plan(cx);
     }
 
+    /// A node is dialed: the next one has to wait.
+    pub(super) fn dialed(&mut self, cx: &mut Context<'_>) {
+        self.overlay.last_dial = Some(cx.now.monotonic);
+        self.plan(cx);
+    }
+
     /// Arms the timer of the next dial.
     pub(super) fn plan(&mut self, cx: &mut Context<'_>) {
         let wanted = self.wanted();
         match wanted.map(|(_, due)| due).min() {
             Some(due) => {
-                let spaced = self
-                    .overlay
-                    .last_dial
-                    .map_or(0, |at| at + limits::DIAL_SPACING_MS);
+                let spaced = self.overlay.next_dial().unwrap_or(0);
                 self.timers
                     .arm(Timer::Dial, due.max(spaced).max(cx.now.monotonic));
             }
