@@ -148,25 +148,25 @@ impl Graph {
         peer: PeerId,
         purpose: Purpose,
     ) -> Result<(), Error> {
-        let linked = self.links.values().any(|link| link.remote.node == node);
+        let linked = self.links.values().any(|link| link.is_like(node, purpose));
         let dialed: Vec<LinkId> = self
             .links
             .values()
-            .filter(|link| link.remote.node == node && link.initiator && !link.is_open())
+            .filter(|link| link.is_like(node, purpose) && link.initiator && !link.is_open())
             .map(|link| link.id)
             .collect();
         // Whoever knocks again has given the older knock up, as after a sleep of ours.
         let stale: Vec<LinkId> = self
             .links
             .values()
-            .filter(|link| link.remote.node == node && !link.initiator && !link.is_open())
+            .filter(|link| link.is_like(node, purpose) && !link.initiator && !link.is_open())
             .map(|link| link.id)
             .collect();
         // An attempt whose message 1 has not left yet yields to one that has arrived.
         let glare = self
             .links
             .values()
-            .any(|link| link.remote.node == node && matches!(link.stage, Stage::Asked(_)));
+            .any(|link| link.is_like(node, purpose) && matches!(link.stage, Stage::Asked(_)));
         if glare && self.own.node < node {
             return Err(Error::new(Code::AlreadyExists).detail("both sides dialed at once"));
         }

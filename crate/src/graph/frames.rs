@@ -56,6 +56,9 @@ impl Graph {
             return;
         };
         if frame.is_of_items() {
+            if link.purpose == Purpose::Direct {
+                return self.convict(cx, id, "it sent records over a direct connection");
+            }
             link.items_heard = cx.now.monotonic;
         }
         match frame {
@@ -96,8 +99,6 @@ impl Graph {
             }
             Frame::Taken { to, messages } => self.taken(cx, id, to, messages),
             Frame::Sync { scope, message } => self.compared(cx, security, id, scope, message),
-            // A link for direct connections carries no items.
-            frame if frame.is_of_items() && link.purpose == Purpose::Direct => {}
             Frame::Records { records } => {
                 self.acknowledge(cx, id);
                 self.records_came(cx, security, id, records.iter().map(|record| &**record));

@@ -247,6 +247,14 @@ impl Link {
         matches!(self.stage, Stage::Open)
     }
 
+    /// Whether it is one to `node` and for the same as another: a link for direct connections alone
+    /// neither stands for a neighbor's nor in its way.
+    #[must_use]
+    pub fn is_like(&self, node: NodeId, purpose: Purpose) -> bool {
+        let direct = |purpose| purpose == Purpose::Direct;
+        self.remote.node == node && direct(self.purpose) == direct(purpose)
+    }
+
     /// Whether it is open as a neighbor connection.
     #[must_use]
     pub fn is_neighbor(&self) -> bool {

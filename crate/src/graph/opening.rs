@@ -167,11 +167,11 @@ impl Graph {
     }
 
     /// Closes whatever else there is to a node whose new link has proved itself.
-    fn replace_links(&mut self, cx: &mut Context<'_>, node: NodeId, by: LinkId) {
+    fn replace_links(&mut self, cx: &mut Context<'_>, node: NodeId, purpose: Purpose, by: LinkId) {
         let old: Vec<LinkId> = self
             .links
             .values()
-            .filter(|link| link.remote.node == node && link.id != by)
+            .filter(|link| link.is_like(node, purpose) && link.id != by)
             .map(|link| link.id)
             .collect();
         for id in old {
@@ -187,7 +187,8 @@ impl Graph {
             return;
         };
         let node = link.remote.node;
-        let neighbor = link.purpose != Purpose::Direct;
+        let purpose = link.purpose;
+        let neighbor = purpose != Purpose::Direct;
         if neighbor {
             let connection = *link.connection.get_or_insert_with(|| cx.ids.connection());
             let change = ConnectionChange {
@@ -216,7 +217,7 @@ impl Graph {
         if neighbor {
             self.synchronize(cx, security, id);
         }
-        self.replace_links(cx, node, id);
+        self.replace_links(cx, node, purpose, id);
         self.open_waiting_directs(cx, id);
     }
 }

@@ -308,7 +308,10 @@ impl Graph {
 
     /// Nodes to dial and when, if more neighbors are wanted.
     fn wanted(&self) -> impl Iterator<Item = (NodeId, Millis)> {
-        let linked = |node: NodeId| self.links.values().any(|l| l.remote.node == node);
+        let linked = |node| {
+            let mut links = self.links.values();
+            links.any(|link| link.is_like(node, Purpose::Neighbor))
+        };
         let (neighbors, room) = self.room();
         // A newcomer asks one member after the other, so that one use admits it.
         let knocking = self.newcomer && !self.links.is_empty();
