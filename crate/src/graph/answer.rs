@@ -149,17 +149,11 @@ impl Graph {
         purpose: Purpose,
     ) -> Result<(), Error> {
         let linked = self.links.values().any(|link| link.is_like(node, purpose));
-        let dialed: Vec<LinkId> = self
+        // Our own dials, and older knocks: whoever knocks again has given those up.
+        let under_way: Vec<LinkId> = self
             .links
             .values()
-            .filter(|link| link.is_like(node, purpose) && link.initiator && !link.is_open())
-            .map(|link| link.id)
-            .collect();
-        // Whoever knocks again has given the older knock up, as after a sleep of ours.
-        let stale: Vec<LinkId> = self
-            .links
-            .values()
-            .filter(|link| link.is_like(node, purpose) && !link.initiator && !link.is_open())
+            .filter(|link| link.is_like(node, purpose) && !link.is_open())
             .map(|link| link.id)
             .collect();
         // An attempt whose message 1 has not left yet yields to one that has arrived.
@@ -187,10 +181,7 @@ impl Graph {
                 return Err(Error::new(Code::ConnectionRefused).detail("the node is full"));
             }
         }
-        for id in stale {
-            self.drop_quietly(cx, id);
-        }
-        for id in dialed {
+        for id in under_way {
             let caller = self.links.get(&id).and_then(|link| link.caller);
             self.superseded
                 .retain(|(_, caller)| cx.requests.is_pending(caller.request));
