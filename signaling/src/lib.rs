@@ -5,6 +5,7 @@
 //! operator decides, and [`options`] reads it from a command line and a file; [`turn`] relays
 //! packets. Nothing is stored: clients put back within seconds what a restart forgets.
 
+mod clock;
 pub mod options;
 pub mod rooms;
 pub mod server;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use peer_group::crypto::REAL;
 use peer_group::limits::RENDEZVOUS_SERVERS;
-use peer_group::time::{Millis, Now};
+use peer_group::time::Millis;
 use peer_group::wire::codec::List;
 use peer_group::wire::rendezvous::{ErrorReason, Url};
 use tokio::sync::Notify;
@@ -15,6 +15,7 @@ use tracing::debug;
 use super::metrics::{Tally, count};
 use super::outbox::{Account, Frame, Outbox};
 use super::{Settings, SocketLimits};
+use crate::clock::Clock;
 use crate::rooms::{Address, ConnId, Counts, Out, Receipt, Rooms};
 
 /// Close codes: those below 4000 are WebSocket's own.
@@ -35,7 +36,7 @@ const SPREAD_PER_CLIENT_MS: Millis = 1;
 
 /// Shared by all sockets. The lock is held for one message at a time and never across a wait.
 pub(super) struct Hall {
-    started: Instant,
+    clock: Clock,
     limits: SocketLimits,
     /// What sockets count.
     pub(super) tally: Arc<Tally>,
@@ -68,7 +69,7 @@ pub(super) struct Seat {
 impl Hall {
     pub(super) fn new(settings: &Settings, seed: [u8; 32]) -> Self {
         Self {
-            started: Instant::now(),
+            clock: Clock::new(),
             limits: settings.sockets,
             tally: Arc::default(),
             sooner: Notify::new(),
@@ -98,7 +99,9 @@ impl Hall {
             outbox.close(code::RESTART, "the server is about to stop");
         } else {
             inner.outboxes.insert(conn, Arc::clone(&outbox));
-            inner.rooms.connected(self.now(), conn, origin, address);
+            inner
+                .rooms
+                .connected(self.clock.now(), conn, origin, address);
             self.pass_on(&mut inner);
         }
         drop(inner);
@@ -113,7 +116,7 @@ impl Hall {
     /// Does what is due; in what time to do so again, unless it becomes [`Self::sooner`].
     pub(super) fn tick(&self) -> Duration {
         let mut inner = self.lock();
-        let now = self.now();
+        let now = self.clock.now();
         inner.rooms.tick(now);
         let next = inner.rooms.next_timeout().unwrap_or(Millis::MAX);
         let pause = next
@@ -140,7 +143,7 @@ impl Hall {
         inner.stopping = true;
         let sockets = inner.outboxes.len();
         let spread = SPREAD_MS + SPREAD_PER_CLIENT_MS * sockets as u64;
-        inner.rooms.go_away(self.now(), spread, servers);
+        inner.rooms.go_away(self.clock.now(), spread, servers);
         self.pass_on(&mut inner);
         for outbox in inner.outboxes.values() {
             outbox.close(code::RESTART, "the server is about to stop");
@@ -156,16 +159,6 @@ impl Hall {
     /// Bytes that wait for slow clients.
     pub(super) fn waiting(&self) -> usize {
         self.lock().waiting.waiting()
-    }
-
-    fn now(&self) -> Now {
-        let millis = |time: Duration| Millis::try_from(time.as_millis()).unwrap_or(0);
-        Now {
-            monotonic: millis(self.started.elapsed()),
-            wall: SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, millis),
-        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -226,7 +219,9 @@ impl Seat {
     pub(super) fn received(&self, bytes: &[u8]) -> Duration {
         let began = Instant::now();
         let mut inner = self.hall.lock();
-        let pause = inner.rooms.received(self.hall.now(), self.conn, bytes);
+        let pause = inner
+            .rooms
+            .received(self.hall.clock.now(), self.conn, bytes);
         self.hall.pass_on(&mut inner);
         drop(inner);
         self.hall.tally.took.add(began.elapsed());
@@ -242,7 +237,7 @@ impl Seat {
     /// A frame that came with a receipt is with the system.
     pub(super) fn taken(&self, receipt: Receipt) {
         let mut inner = self.hall.lock();
-        inner.rooms.taken(self.hall.now(), receipt);
+        inner.rooms.taken(self.hall.clock.now(), receipt);
         self.hall.pass_on(&mut inner);
     }
 }
@@ -252,7 +247,7 @@ impl Drop for Seat {
         let mut inner = self.hall.lock();
         inner.outboxes.remove(&self.conn);
         inner.forget_account(self.address);
-        inner.rooms.disconnected(self.hall.now(), self.conn);
+        inner.rooms.disconnected(self.hall.clock.now(), self.conn);
         self.hall.pass_on(&mut inner);
         debug!(conn = self.conn.0, "socket closed");
     }

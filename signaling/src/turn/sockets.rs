@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use peer_group::time::{Millis, Now};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -17,6 +16,7 @@ use super::allocation::ALLOCATION_MS;
 use super::stun::framed;
 use super::udp::{Rows, Udp};
 use super::{Client, Counts, Limits, PACKET_BYTES, Secret, Turn, less, network};
+use crate::clock::Clock;
 
 /// Packets that wait to be taken by a connection; more are lost, as packets may be.
 const QUEUE: usize = 128;
@@ -31,7 +31,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Shared by everything that hears packets. The lock is held for one packet at a time.
 pub(crate) struct Sockets {
-    started: Instant,
+    clock: Clock,
     udp: Udp,
     inner: Mutex<Inner>,
     streams: Arc<Semaphore>,
@@ -69,7 +69,7 @@ impl Sockets {
         seed: [u8; 32],
     ) -> io::Result<Self> {
         Ok(Self {
-            started: Instant::now(),
+            clock: Clock::new(),
             udp: Udp::new(udp)?,
             inner: Mutex::new(Inner {
                 turn: Turn::new(limits, secret, seed),
@@ -84,7 +84,7 @@ impl Sockets {
 
     /// Ends what is due.
     pub(crate) fn tick(&self) {
-        self.lock().turn.tick(self.now());
+        self.lock().turn.tick(self.clock.now());
     }
 
     /// What has happened so far.
@@ -231,7 +231,7 @@ impl Sockets {
     /// Takes one packet, and sends what follows from it.
     fn take(&self, from: Client, packet: &[u8], out: &mut Vec<u8>) {
         let mut inner = self.lock();
-        match inner.turn.received(self.now(), from, packet, out) {
+        match inner.turn.received(self.clock.now(), from, packet, out) {
             Some(Client {
                 stream: Some(id), ..
             }) => {
@@ -245,16 +245,6 @@ impl Sockets {
                 self.udp.send(to, out);
             }
             None => {}
-        }
-    }
-
-    fn now(&self) -> Now {
-        let millis = |time: Duration| Millis::try_from(time.as_millis()).unwrap_or(0);
-        Now {
-            monotonic: millis(self.started.elapsed()),
-            wall: SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, millis),
         }
     }
 
