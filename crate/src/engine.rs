@@ -139,8 +139,8 @@ impl Engine {
                 options,
                 invitation,
             } => {
-                Invitation::parse(self.core.config.crypto, &invitation)?;
-                self.open(options, What::JoinGroup(invitation))
+                let invitation = Invitation::parse(self.core.config.crypto, &invitation)?;
+                self.open(options, What::JoinGroup(Box::new(invitation)))
             }
             Command::CreateGraph { options, graph } => {
                 let scope = self.graph_scope(&graph)?;

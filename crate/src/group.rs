@@ -32,7 +32,7 @@ use crate::wire::seconds::{Clock, Seconds};
 
 use credential::{Body, Credential, Credentials, Role};
 use identity::{Card, Identity};
-use invitation::{Bearer, BearerBody, Bound, BoundBody, Inside, Invitation, Invitee, Name};
+use invitation::{Bearer, BearerBody, Bound, BoundBody, Head, Inside, Invitation, Invitee, Name};
 use judge::{Judge, Member, Verified};
 use properties::SignedProperties;
 use security::Control;
@@ -120,48 +120,34 @@ impl Group {
         crypto: Crypto,
         random: &mut Random,
         identity: &Identity,
-        text: &str,
+        invitation: &Invitation,
         rendezvous: &[String],
     ) -> Result<GroupState, Error> {
         let peer = identity.peer(crypto);
-        let (group, friendly_name, named, door, proof) = match Invitation::parse(crypto, text)? {
+        let (door, proof) = match invitation {
             Invitation::Bearer(bearer) => {
                 let sealing = identity.sealing_key(crypto);
                 let membership = bearer.membership(crypto, peer, sealing, random.bytes())?;
-                let body = bearer.body;
-                let mut proof = body.credentials.into_vec();
+                let mut proof = bearer.body.credentials.to_vec();
                 proof.push(membership);
-                (
-                    body.group,
-                    body.friendly_name,
-                    body.rendezvous,
-                    body.door,
-                    proof,
-                )
+                (bearer.body.door, proof)
             }
             Invitation::Bound(bound) => {
                 let inside = bound.open(crypto, identity)?;
-                let body = bound.body;
-                let proof = inside.credentials.into_vec();
-                (
-                    body.group,
-                    body.friendly_name,
-                    body.rendezvous,
-                    inside.door,
-                    proof,
-                )
+                (inside.door, inside.credentials.into_vec())
             }
         };
+        let head = invitation.head();
         let rendezvous = match rendezvous {
-            [] => named,
+            [] => head.rendezvous.clone(),
             given => urls(given),
         };
         Ok(GroupState {
             version: stored::GROUP,
-            group,
+            group: head.group,
             peer,
             group_seed: None,
-            friendly_name,
+            friendly_name: head.friendly_name.clone(),
             rendezvous,
             door,
             epochs: List::default(),
@@ -293,12 +279,7 @@ impl Group {
         let mut chain = self.state.proof.clone().into_vec();
         chain.push(delegation);
         let body = BearerBody {
-            kind: invitation_kind::BEARER,
-            group,
-            friendly_name: self.friendly_name().clone(),
-            issuer: self.state.peer,
-            issuer_name: self.identity.name.clone(),
-            rendezvous: self.state.rendezvous.clone(),
+            head: self.invitation_head(invitation_kind::BEARER),
             door: self.state.door,
             // The joiner's own membership, its admission and the admitter's chain come on top.
             credentials: List::new(chain)
@@ -323,12 +304,7 @@ impl Group {
             credentials: List::new(chain).ok_or_else(|| Error::new(Code::ChainTooLong))?,
         };
         let body = BoundBody {
-            kind: invitation_kind::BOUND,
-            group,
-            friendly_name: self.friendly_name().clone(),
-            issuer: self.state.peer,
-            issuer_name: Text::new(self.identity.name.to_string()).unwrap_or_default(),
-            rendezvous: self.state.rendezvous.clone(),
+            head: self.invitation_head(invitation_kind::BOUND),
             subject: invitee.card.peer,
             role: invitee.role,
             from: invitee.from,
@@ -344,6 +320,18 @@ impl Group {
             body,
             &inside,
         )
+    }
+
+    /// What an invitation of ours begins with.
+    fn invitation_head(&self, kind: u8) -> Head {
+        Head {
+            kind,
+            group: self.state.group,
+            friendly_name: self.friendly_name().clone(),
+            issuer: self.state.peer,
+            issuer_name: self.identity.name.clone(),
+            rendezvous: self.state.rendezvous.clone(),
+        }
     }
 
     /// What people call the group.

@@ -173,8 +173,8 @@ fn invitation(bytes: &[u8]) -> bool {
     let written = text::encode(TextKind::Invitation, bytes);
     let _ = preview(&FAKE, &written);
     if let Some(Bound { body, .. }) = read::<Bound>(bytes) {
-        let issuer = FAKE.public_key(&body.issuer.0);
-        let signed = signed_bytes("invitation", &body.group.0, &body.to_bytes());
+        let issuer = FAKE.public_key(&body.head.issuer.0);
+        let signed = signed_bytes("invitation", &body.head.group.0, &body.to_bytes());
         let signature = FAKE.sign(&issuer, &signed);
         let _ = preview(
             &FAKE,
@@ -185,7 +185,7 @@ fn invitation(bytes: &[u8]) -> bool {
         return parsed.is_ok();
     };
     // With the fake primitives, a key's public half is its own mask.
-    let issuer = FAKE.public_key(&body.issuer.0);
+    let issuer = FAKE.public_key(&body.head.issuer.0);
     let signed = Bearer::text(&FAKE, &issuer, body, seed);
     preview(&FAKE, &signed).is_ok()
 }

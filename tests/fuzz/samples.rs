@@ -4,7 +4,7 @@ use peer_group::crypto::{FAKE, Primitives as _};
 use peer_group::engine::command::NewGroup;
 use peer_group::group::credential::{Body as Claim, Credential, Credentials, Role};
 use peer_group::group::identity::Identity;
-use peer_group::group::invitation::{Bearer, BearerBody, Bound, BoundBody};
+use peer_group::group::invitation::{Bearer, BearerBody, Bound, BoundBody, Head};
 use peer_group::group::properties::SignedProperties;
 use peer_group::group::sealed;
 use peer_group::group::state::GraphState;
@@ -352,13 +352,16 @@ fn kept_records() -> Vec<Vec<u8>> {
 
 fn texts() -> Vec<Vec<u8>> {
     let peer = PeerId(FAKE.public_key(&SEED));
-    let body = BearerBody {
+    let head = Head {
         kind: invitation::BEARER,
         group: GroupId(FAKE.public_key(&GROUP_SEED)),
         friendly_name: short("Tea"),
         issuer: peer,
         issuer_name: short("me"),
         rendezvous: List::first(vec![short("wss://a.example")]),
+    };
+    let body = BearerBody {
+        head: head.clone(),
         door: [1; 16],
         credentials: Credentials::first(claims()),
     };
@@ -369,12 +372,10 @@ fn texts() -> Vec<Vec<u8>> {
     };
     let bound = Bound {
         body: BoundBody {
-            kind: invitation::BOUND,
-            group: body.group,
-            friendly_name: body.friendly_name.clone(),
-            issuer: peer,
-            issuer_name: body.issuer_name.clone(),
-            rendezvous: body.rendezvous.clone(),
+            head: Head {
+                kind: invitation::BOUND,
+                ..head
+            },
             subject: peer,
             role: Role::Admin,
             from: Seconds(1),

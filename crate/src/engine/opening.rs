@@ -35,7 +35,7 @@ use crate::wire::numbers::stored;
 pub(super) enum What {
     CreateGroup(NewGroup),
     OpenGroup(GroupId),
-    JoinGroup(String),
+    JoinGroup(Box<Invitation>),
     CreateGraph(GroupId),
     OpenGraph(GroupId),
     DeleteGroup(GroupId),
@@ -242,10 +242,7 @@ impl Engine {
                     Err(error) => self.answer(plan.request, Err(error)),
                 };
             }
-            What::JoinGroup(text) => match Invitation::parse(self.core.config.crypto, text) {
-                Ok(invitation) => GroupState::key(invitation.group(), peer),
-                Err(error) => return self.answer(plan.request, Err(error)),
-            },
+            What::JoinGroup(invitation) => GroupState::key(invitation.head().group, peer),
             What::OpenGroup(group) => GroupState::key(*group, peer),
             What::ImportGroup(state, _) => GroupState::key(state.group, peer),
             What::CreateGraph(graph) | What::OpenGraph(graph) => GraphState::key(*graph, peer),
@@ -306,10 +303,9 @@ impl Engine {
                     Err(error) => self.answer(plan.request, Err(error)),
                 }
             }
-            What::JoinGroup(text) => {
-                let invitation = Invitation::parse(crypto, &text).ok();
-                let key = invitation.map(|invitation| GroupState::key(invitation.group(), peer));
-                let stored = bytes.zip(key).and_then(|(bytes, key)| read(&key, &bytes));
+            What::JoinGroup(invitation) => {
+                let key = GroupState::key(invitation.head().group, peer);
+                let stored = bytes.and_then(|bytes| read(&key, &bytes));
                 // Joining again as a member gives the group there is.
                 if let Some(state) = stored.filter(|state| state.synchronized) {
                     return self.open_group(now, plan, identity, state);
@@ -317,7 +313,7 @@ impl Engine {
                 let servers = ServerUrl::parse_all(&plan.options.rendezvous).map(|s| bases(&s));
                 let state = servers.and_then(|servers| {
                     let random = &mut self.core.random;
-                    Group::join(crypto, random, &identity, &text, &servers)
+                    Group::join(crypto, random, &identity, &invitation, &servers)
                 });
                 match state {
                     Ok(state) => self.save_group(plan, identity, state),

@@ -9,7 +9,7 @@ use crate::crypto::{Crypto, signed_bytes};
 use crate::error::{Code, Error};
 use crate::limits::{FRIENDLY_NAME_CHARS, RENDEZVOUS_SERVERS};
 use crate::names::{GroupId, PeerId};
-use crate::wire::codec::{List, Text, Wire as _};
+use crate::wire::codec::{List, Text, Wire};
 use crate::wire::numbers::invitation;
 use crate::wire::rendezvous::Url;
 use crate::wire::seconds::Seconds;
@@ -20,9 +20,9 @@ use crate::wire_struct;
 pub type Name = Text<{ FRIENDLY_NAME_CHARS * 4 }>;
 
 wire_struct! {
-    /// A bearer invitation without what makes it one: what the issuer signs.
-    pub struct BearerBody {
-        /// Which kind of invitation: here always bearer.
+    /// What an invitation of any kind begins with.
+    pub struct Head {
+        /// Which kind of invitation.
         pub kind: u8,
         /// The group.
         pub group: GroupId,
@@ -34,6 +34,12 @@ wire_struct! {
         pub issuer_name: Name,
         /// Where members are found.
         pub rendezvous: List<Url, RENDEZVOUS_SERVERS>,
+    }
+
+    /// A bearer invitation without what makes it one: what the issuer signs.
+    pub struct BearerBody {
+        /// Its kind is bearer.
+        pub head: Head,
         /// The secret of the door.
         pub door: [u8; 16],
         /// The issuer's chain, with the delegation to this invitation's key.
@@ -77,6 +83,7 @@ pub struct Preview {
 }
 
 /// An invitation of either kind.
+#[derive(Clone)]
 pub enum Invitation {
     /// Whoever holds it joins.
     Bearer(Bearer),
@@ -89,83 +96,72 @@ impl Invitation {
     pub fn parse(crypto: Crypto, text: &str) -> Result<Self, Error> {
         let bytes = text::decode(TextKind::Invitation, text, Code::InvitationNotTrusted)?;
         let broken = |_| Error::new(Code::InvitationNotTrusted);
-        let (read, issuer, signed, signature) = match bytes.first() {
+        let (read, signed, signature) = match bytes.first() {
             Some(&invitation::BEARER) => {
                 let bearer = Bearer::from_bytes(&bytes).map_err(broken)?;
-                let (body, signature) = (&bearer.body, bearer.signature);
-                let signed = signed_bytes("invitation", &body.group.0, &body.to_bytes());
-                (Self::Bearer(bearer.clone()), body.issuer, signed, signature)
+                let signed = signed_by_issuer(&bearer.body.head, &bearer.body);
+                let signature = bearer.signature;
+                (Self::Bearer(bearer), signed, signature)
             }
             Some(&invitation::BOUND) => {
                 let bound = Bound::from_bytes(&bytes).map_err(broken)?;
-                let (body, signature) = (&bound.body, bound.signature);
-                let signed = signed_bytes("invitation", &body.group.0, &body.to_bytes());
-                (Self::Bound(bound.clone()), body.issuer, signed, signature)
+                let signed = signed_by_issuer(&bound.body.head, &bound.body);
+                let signature = bound.signature;
+                (Self::Bound(bound), signed, signature)
             }
             _ => {
                 return Err(Error::new(Code::UnsupportedVersion)
                     .detail("the invitation is of a kind that this version does not know"));
             }
         };
-        if !crypto.is_public_key(&issuer.0) || !crypto.verify(&issuer.0, &signed, &signature) {
+        let issuer = read.head().issuer.0;
+        if !crypto.is_public_key(&issuer) || !crypto.verify(&issuer, &signed, &signature) {
             return Err(Error::new(Code::InvitationNotTrusted)
                 .detail("its issuer's signature does not fit"));
         }
         Ok(read)
     }
 
-    /// The group that it is for.
+    /// What it begins with.
     #[must_use]
-    pub fn group(&self) -> GroupId {
+    pub fn head(&self) -> &Head {
         match self {
-            Self::Bearer(bearer) => bearer.body.group,
-            Self::Bound(bound) => bound.body.group,
+            Self::Bearer(bearer) => &bearer.body.head,
+            Self::Bound(bound) => &bound.body.head,
         }
     }
 
     /// What it says, without a group and without the network.
-    pub fn preview(self, crypto: Crypto) -> Result<Preview, Error> {
-        match self {
+    pub fn preview(&self, crypto: Crypto) -> Result<Preview, Error> {
+        let (kind, subject, role, from, until) = match self {
             Self::Bearer(bearer) => {
                 let (role, from, until, _) = bearer.terms(crypto)?;
-                let body = bearer.body;
-                Ok(Preview {
-                    kind: "bearer",
-                    group: body.group,
-                    friendly_name: body.friendly_name.into_string(),
-                    issuer: body.issuer,
-                    issuer_name: body.issuer_name.into_string(),
-                    subject: None,
-                    roles: vec![role],
-                    not_before: from.0,
-                    not_after: end(until),
-                    rendezvous: texts(&body.rendezvous),
-                })
+                ("bearer", None, role, from, until)
             }
-            Self::Bound(Bound { body, .. }) => Ok(Preview {
-                kind: "bound",
-                group: body.group,
-                friendly_name: body.friendly_name.into_string(),
-                issuer: body.issuer,
-                issuer_name: body.issuer_name.into_string(),
-                subject: Some(body.subject),
-                roles: vec![body.role],
-                not_before: body.from.0,
-                not_after: end(body.until),
-                rendezvous: texts(&body.rendezvous),
-            }),
-        }
+            Self::Bound(Bound { body, .. }) => {
+                let subject = Some(body.subject);
+                ("bound", subject, body.role, body.from, body.until)
+            }
+        };
+        let head = self.head();
+        Ok(Preview {
+            kind,
+            group: head.group,
+            friendly_name: head.friendly_name.to_string(),
+            issuer: head.issuer,
+            issuer_name: head.issuer_name.to_string(),
+            subject,
+            roles: vec![role],
+            not_before: from.0,
+            not_after: (until != Seconds::NEVER).then_some(until.0),
+            rendezvous: head.rendezvous.iter().map(|url| url.to_string()).collect(),
+        })
     }
 }
 
-/// A membership's end for the app.
-fn end(until: Seconds) -> Option<u64> {
-    (until != Seconds::NEVER).then_some(until.0)
-}
-
-/// Rendezvous URLs for the app.
-fn texts(urls: &List<Url, RENDEZVOUS_SERVERS>) -> Vec<String> {
-    urls.iter().map(|url| url.to_string()).collect()
+/// What an issuer signs of its invitation.
+fn signed_by_issuer(head: &Head, body: &impl Wire) -> Vec<u8> {
+    signed_bytes("invitation", &head.group.0, &body.to_bytes())
 }
 
 /// What an invitation says, without a group and without the network.
@@ -177,8 +173,7 @@ impl Bearer {
     /// The invitation as a text, signed by its issuer.
     #[must_use]
     pub fn text(crypto: Crypto, issuer: &[u8; 32], body: BearerBody, seed: [u8; 32]) -> String {
-        let bytes = signed_bytes("invitation", &body.group.0, &body.to_bytes());
-        let signature = crypto.sign(issuer, &bytes);
+        let signature = crypto.sign(issuer, &signed_by_issuer(&body.head, &body));
         text::encode(
             TextKind::Invitation,
             &Self {
@@ -231,6 +226,7 @@ impl Bearer {
             issuer,
             serial,
         };
-        Ok(Credential::sign(crypto, self.body.group, &self.seed, body))
+        let group = self.body.head.group;
+        Ok(Credential::sign(crypto, group, &self.seed, body))
     }
 }

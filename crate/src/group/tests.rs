@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::Group;
 use super::credential::{Body, Credential, Credentials};
 use super::identity::Identity;
+use super::invitation::Invitation;
 use crate::crypto::{Crypto, FAKE};
 use crate::engine::command::{NewGroup, NewInvitation};
 use crate::engine::context::{Context, Ids, Requests};
@@ -60,7 +61,8 @@ fn invitation(group: &mut Group, random: &mut Random, now: Now, max_uses: u32) -
 
 fn joiner(random: &mut Random, text: &str) -> (Group, Session) {
     let identity = Identity::new(random, 0);
-    let state = Group::join(CRYPTO, random, &identity, text, &[]).unwrap();
+    let invitation = Invitation::parse(CRYPTO, text).unwrap();
+    let state = Group::join(CRYPTO, random, &identity, &invitation, &[]).unwrap();
     let own = OwnSession::new(CRYPTO, random, &identity.seed, state.group, NOW);
     (Group::open(CRYPTO, identity, state), own.session)
 }

@@ -1,15 +1,14 @@
 //! Bound invitations: for one identity, which alone can read what lets it in. A stolen copy is useless.
 
-use super::Name;
-use crate::crypto::{Crypto, signed_bytes};
+use super::{Head, signed_by_issuer};
+use crate::crypto::Crypto;
 use crate::error::{Code, Error};
 use crate::group::credential::{Body, Credential, Credentials, Role};
 use crate::group::identity::{Card, Identity};
-use crate::limits::{RENDEZVOUS_SERVERS, SEALED_INVITATION_BYTES};
+use crate::limits::SEALED_INVITATION_BYTES;
 use crate::names::{GroupId, PeerId};
 use crate::random::Random;
-use crate::wire::codec::{Bytes, List, Wire as _};
-use crate::wire::rendezvous::Url;
+use crate::wire::codec::{Bytes, Wire as _};
 use crate::wire::seconds::Seconds;
 use crate::wire::text::{self, TextKind};
 use crate::wire_struct;
@@ -21,18 +20,8 @@ const NONCE: [u8; 12] = [0; 12];
 wire_struct! {
     /// What anybody may read of a bound invitation: what the issuer signs.
     pub struct BoundBody {
-        /// Which kind of invitation: here always bound.
-        pub kind: u8,
-        /// The group.
-        pub group: GroupId,
-        /// What people call it.
-        pub friendly_name: Name,
-        /// Who invites.
-        pub issuer: PeerId,
-        /// What people call whoever invites.
-        pub issuer_name: Name,
-        /// Where members are found.
-        pub rendezvous: List<Url, RENDEZVOUS_SERVERS>,
+        /// Its kind is bound.
+        pub head: Head,
         /// Whom it lets in.
         pub subject: PeerId,
         /// What it makes of them.
@@ -116,8 +105,7 @@ impl Bound {
         let key = body.key(crypto, &shared);
         let sealed = crypto.seal(&key, &NONCE, &[], &inside.to_bytes());
         body.sealed = Bytes::new(sealed).ok_or(Code::ChainTooLong)?;
-        let bytes = signed_bytes("invitation", &body.group.0, &body.to_bytes());
-        let signature = crypto.sign(issuer, &bytes);
+        let signature = crypto.sign(issuer, &signed_by_issuer(&body.head, &body));
         let bound = Self { body, signature };
         Ok(text::encode(TextKind::Invitation, &bound.to_bytes()))
     }
@@ -143,7 +131,7 @@ impl Bound {
 impl BoundBody {
     /// The key that seals the rest, for this group, this invitee and this invitation only.
     fn key(&self, crypto: Crypto, shared: &[u8; 32]) -> [u8; 32] {
-        let context: [&[u8]; 3] = [&self.group.0, &self.subject.0, &self.half];
+        let context: [&[u8]; 3] = [&self.head.group.0, &self.subject.0, &self.half];
         crypto.derive(shared, "bound-invitation", &context)
     }
 }
