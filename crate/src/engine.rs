@@ -18,6 +18,7 @@ mod node;
 mod online;
 mod opening;
 mod records;
+mod saving;
 mod stretching;
 
 use crate::sorted::Map;
@@ -26,10 +27,11 @@ use std::collections::VecDeque;
 use crate::crypto::{Crypto, REAL};
 use crate::error::{Code, Error};
 use crate::group::invitation::Invitation;
+use crate::group::properties::Properties;
 use crate::limits;
 use crate::names::{
-    ConnectionId, ConnectionKind, HandleId, NodeAddress, NodeIndex, PeerId, RecordId, RequestId,
-    StorageId, StretchId,
+    ConnectionId, ConnectionKind, GroupId, HandleId, NodeAddress, NodeIndex, PeerId, RecordId,
+    RequestId, StorageId, StretchId,
 };
 use crate::random::Random;
 use crate::record::model::Record;
@@ -42,7 +44,7 @@ use effect::Effect;
 use event::{Answer, ConnectionInfo, Event, Status};
 use identities::Desk;
 use input::Input;
-use node::Node;
+use node::{Kind, Node};
 use opening::{Operation, What};
 use stretching::Stretching;
 
@@ -199,6 +201,7 @@ impl Engine {
             Command::CreateInvitation { handle, invitation } => {
                 self.create_invitation(now, handle, &invitation)
             }
+            Command::SetProperties { handle, change } => self.set_properties(now, handle, &change),
             Command::AddRecord { handle, record } => self.add_record(now, handle, record),
             Command::UpdateRecord { handle, id, update } => {
                 self.update_record(now, handle, id, update)
@@ -334,6 +337,18 @@ impl Engine {
         let node = self.node(handle)?;
         self.check_memory(0)?;
         Ok(node.graph.connections(kind))
+    }
+
+    /// The group of a handle, and what it is like.
+    pub fn properties(&self, handle: HandleId) -> Result<(GroupId, &Properties), Error> {
+        let node = self.node(handle)?;
+        let Kind::Group(group) = &node.kind else {
+            return Err(Code::InvalidGroup.into());
+        };
+        node.ready()?;
+        let signed = group.state.properties.as_ref();
+        let signed = signed.ok_or_else(|| Error::from(Code::GroupNotReady))?;
+        Ok((group.state.group, &signed.properties))
     }
 
     /// Peer time minus this machine's wall clock, in milliseconds.

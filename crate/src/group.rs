@@ -35,7 +35,7 @@ use identity::{Card, Identity};
 use invitation::{Bearer, BearerBody, Bound, BoundBody, Head, Inside, Invitation, Invitee, Name};
 use judge::{Judge, Member, Verified};
 use properties::SignedProperties;
-use security::Control;
+pub use security::Control;
 use state::{Epoch, GroupState};
 
 /// What our credentials say, whenever somebody looks.
@@ -56,6 +56,8 @@ pub struct Group {
     pub offset_ms: Option<i64>,
     /// Control items that we made or learned ourselves, for the neighbors.
     pub news: Vec<Vec<u8>>,
+    /// The app has not heard of the properties yet.
+    pub properties_are_new: bool,
     crypto: Crypto,
     identity: Identity,
     /// What others' memberships rest on, by id.
@@ -171,6 +173,7 @@ impl Group {
             state,
             offset_ms: None,
             news: Vec::new(),
+            properties_are_new: false,
             crypto,
             identity,
             known,
@@ -187,12 +190,30 @@ impl Group {
         self.identity.name = name;
     }
 
-    /// What is to be kept.
+    /// What is to be kept, with what was decided and is not in effect yet.
     #[must_use]
-    pub fn to_stored(&mut self, random: &mut Random, peer_time_offset: i64) -> Vec<u8> {
+    pub fn to_stored<'a>(
+        &mut self,
+        random: &mut Random,
+        peer_time_offset: i64,
+        decided: impl Iterator<Item = &'a Control>,
+    ) -> Vec<u8> {
         self.state.peer_time_offset = peer_time_offset;
-        self.state.credentials = List::first(self.known.values().cloned().collect());
-        self.state.to_stored(self.crypto, &self.identity, random)
+        let mut credentials: Vec<Credential> = Vec::new();
+        let ours = self.state.properties.clone();
+        for control in decided {
+            match control {
+                Control::Credential { credential } => credentials.push(credential.clone()),
+                Control::Properties { properties } => {
+                    self.state.properties = Some(properties.clone());
+                }
+            }
+        }
+        credentials.extend(self.known.values().cloned());
+        self.state.credentials = List::first(credentials);
+        let stored = self.state.to_stored(self.crypto, &self.identity, random);
+        self.state.properties = ours;
+        stored
     }
 
     /// Our own membership, if it holds now.

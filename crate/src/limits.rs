@@ -88,6 +88,16 @@ pub const IDENTITIES: usize = 64;
 pub const FRIENDLY_NAME_CHARS: usize = 255;
 /// Characters of a comment.
 pub const COMMENT_CHARS: usize = 512;
+/// Seconds that what a member publishes of itself lives, where nothing else was chosen: 28 days.
+pub const MEMBER_DATA_LIFETIME_DEFAULT_S: u32 = 28 * 86_400;
+/// The least: 8 hours.
+pub const MEMBER_DATA_LIFETIME_MIN_S: u32 = 8 * 3600;
+/// The most: 10 years.
+pub const MEMBER_DATA_LIFETIME_MAX_S: u32 = 3650 * 86_400;
+/// Seconds that a presence lives: the least, and what it is where nothing else was chosen.
+pub const PRESENCE_LIFETIME_MIN_S: u32 = 300;
+/// The most: beyond a day it would say nothing.
+pub const PRESENCE_LIFETIME_MAX_S: u32 = 86_400;
 /// Characters of a classifier.
 pub const CLASSIFIER_CHARS: usize = 149;
 /// Characters of a graph id.

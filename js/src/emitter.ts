@@ -223,7 +223,7 @@ function passes(event: Event, filter: string | undefined): boolean {
 
 /** Of which thing only the last event waits. */
 function keyOf(event: Event): string | undefined {
-  if (event.type === 'status-changed') return event.type;
+  if (event.type === 'status-changed' || event.type === 'properties-changed') return event.type;
   return changeOf(event)?.id;
 }
 

@@ -1,10 +1,11 @@
 // Groups: members by credentials, found through a rendezvous server.
 
-import { bytesOf, groupsOf, importedOf, statusOf, textOf } from './answers.js';
+import { bytesOf, groupsOf, importedOf, nothing, statusOf, textOf } from './answers.js';
 import { invalidArgument, type PeerError } from './errors.js';
 import {
   type GroupId,
   type GroupInfo,
+  type GroupProperties,
   type ImportedGroup,
   type InvitationInfo,
   type NodeAddress,
@@ -25,14 +26,16 @@ import {
   type ConnectOptions,
   type CreateOptions,
   checked,
-  checkedRecordSize,
+  checkedChange,
   checkedText,
   type ImportConfigOptions,
   highest,
   type InvitationOptions,
+  newGroupArguments,
   type OpenOptions,
   type OwnerOptions,
   openArguments,
+  type PropertiesChange,
   seconds,
   timeoutOf,
 } from './options.js';
@@ -40,6 +43,9 @@ import { LocalRecords, type Records } from './records.js';
 
 /** Events of a group. */
 export interface GroupEvents extends HandleEvents {
+  /** They are others, or a joiner knows them for the first time: see properties().
+   *  PEER_GROUP_EVENT_PROPERTY_CHANGED. */
+  'properties-changed': CustomEvent<void>;
   /** Going online failed, with the reason. PEER_GROUP_EVENT_CONNECTION_FAILED. */
   'connection-failed': CustomEvent<PeerError>;
 }
@@ -63,13 +69,10 @@ export class PeerGroup extends Handle<GroupEvents> {
   static async create(options: CreateOptions): Promise<PeerGroup> {
     const call = 'PeerGroup.create';
     const given = checked(call, 'create', options);
-    const { comment = '', classifier = '', connect = false, deferExpiration = false } = given;
-    const size = checkedRecordSize(given.maxRecordSize);
-    const friendlyName = checkedText(call, 'friendlyName', given.friendlyName);
+    const { connect = false } = given;
+    const made = newGroupArguments(given as CreateOptions);
     const online = typeof connect === 'object' ? checked(call, 'connect', connect) : {};
-    const group = await PeerGroup.#opening(given, (engine, open) =>
-      engine.createGroup(open, friendlyName, comment, classifier, deferExpiration, size),
-    );
+    const group = await PeerGroup.#opening(given, (engine, open) => engine.createGroup(open, made));
     if (connect !== false) await group.#connectOrUndo(online, given);
     return group;
   }
@@ -186,6 +189,26 @@ export class PeerGroup extends Handle<GroupEvents> {
     return answer;
   }
 
+  /** What the group is like. 'group-not-ready' before the first synchronisation.
+   *  PeerGroupGetProperties. */
+  properties(): GroupProperties {
+    return this.look((engine, handle) => engine.properties(handle));
+  }
+
+  /** Changes what may change: the group's creator alone. Members hear 'properties-changed'. What
+   *  never changes may be given only as it is: 'invalid-group-properties'. PeerGroupSetProperties. */
+  async setProperties(change: PropertiesChange): Promise<void> {
+    if (typeof change !== 'object' || change === null)
+      throw invalidArgument('setProperties: the change must be an object');
+    const given = checkedChange(change, () => this.properties());
+    const { friendlyName, comment, presenceLifetime } = given;
+    const { answer } = this.request(
+      (engine, handle) => engine.setProperties(handle, friendlyName, comment, presenceLifetime),
+      nothing,
+    );
+    await answer;
+  }
+
   /** Now, as the group counts it. 'group-not-ready' before the first synchronisation. */
   peerTime(): Date {
     return new Date(Date.now() + this.#peerTimeOffset());
@@ -233,6 +256,11 @@ export class PeerGroup extends Handle<GroupEvents> {
 
   #peerTimeOffset(): number {
     return this.look((engine, handle) => engine.peerTimeOffset(handle));
+  }
+
+  /** @internal */
+  protected override propertiesChanged(): void {
+    this.emit(new CustomEvent('properties-changed'));
   }
 
   /** @internal */

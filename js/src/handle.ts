@@ -260,6 +260,9 @@ export abstract class Handle<M extends HandleEvents>
   /** @internal */
   protected failed(_error: PeerError): void {}
 
+  /** @internal */
+  protected propertiesChanged(): void {}
+
   #connectionOf(request: number, answer: Promise<unknown>): ConnectionId {
     answer.catch(() => undefined);
     const id = this.look((engine) => engine.connectionOf(request));
@@ -281,6 +284,9 @@ export abstract class Handle<M extends HandleEvents>
       neighborChanged: (change) => this.#tell('neighbor-connection', connectionChange(change)),
       directChanged: (change) => this.#directChanged(change),
       recordChanged: (change) => this.#tell('record-changed', change),
+      propertiesChanged: () => {
+        if (!this.#end) this.propertiesChanged();
+      },
       storageFailed: (error) => this.#tell('storage-failed', error),
       typeSynchronized: (type) => {
         if (!this.#end) this.typeSynchronized(type);

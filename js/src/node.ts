@@ -36,6 +36,7 @@ export interface Subject {
   readonly acceptDirect: AcceptDirect | undefined;
   readonly validateRecord: ValidateRecord | undefined;
   statusChanged(status: NodeStatus): void;
+  propertiesChanged(): void;
   neighborChanged(change: Change): void;
   directChanged(change: Change): void;
   recordChanged(change: RecordChange): void;
@@ -78,6 +79,9 @@ export class LocalNode {
     switch (event.type) {
       case 'status-changed':
         this.#each((subject) => subject.statusChanged(event.status));
+        break;
+      case 'properties-changed':
+        this.#each((subject) => subject.propertiesChanged());
         break;
       case 'neighbor-connection':
         this.#forget(event.change);

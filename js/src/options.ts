@@ -3,6 +3,8 @@
 import { invalidArgument, PeerError } from './errors.js';
 import type { Identity } from './identity.js';
 import type {
+  GroupProperties,
+  NewGroupArguments,
   NodeAddress,
   NodeId,
   OpenArguments,
@@ -58,9 +60,23 @@ export interface CreateOptions extends OpenOptions {
   /** Bytes of data and attributes that a record may have: 1024 (1 KiB) to 62 914 560 (60 MiB).
    *  Default 1 048 576 (1 MiB). */
   readonly maxRecordSize?: number;
+  /** Members publish who they are only once they do something. Default false. */
+  readonly memberDataOptional?: boolean;
+  /** Nobody publishes its presence unless its app asks for it. Default false. */
+  readonly presenceDisabled?: boolean;
+  /** Seconds that what a member publishes of itself lives: 28 800 (8 hours) to 315 360 000 (10 years).
+   *  Default 2 419 200 (28 days). */
+  readonly memberDataLifetime?: number;
+  /** Seconds that a presence lives: 300 to 86 400 (a day). Default 300. */
+  readonly presenceLifetime?: number;
   /** Go online at once: a group that nobody serves cannot be joined. Default false. */
   readonly connect?: boolean | ConnectOptions;
 }
+
+/** What is to be different about a group. */
+export type PropertiesChange = Partial<
+  Pick<GroupProperties, 'friendlyName' | 'comment' | 'presenceLifetime'>
+>;
 
 /** What the app says about a record: keep it, refuse it, or ask again when told to. */
 export type Verdict = 'accept' | 'reject' | 'defer';
@@ -156,6 +172,7 @@ const count = is(
   'a version, a whole number from 1',
 );
 const size = is(Number.isSafeInteger, 'a whole number of bytes');
+const lifetime = is(Number.isSafeInteger, 'a whole number of seconds');
 /** The lowest first. */
 const ROLES: readonly Role[] = ['member', 'inviting-member', 'admin'];
 const roles = is(
@@ -224,9 +241,14 @@ export const TABLES = {
     classifier: text,
     deferExpiration: flag,
     maxRecordSize: size,
+    memberDataOptional: flag,
+    presenceDisabled: flag,
+    memberDataLifetime: lifetime,
+    presenceLifetime: lifetime,
     connect: (value: unknown) =>
       typeof value === 'boolean' || isObject(value) ? undefined : 'true, false or connect options',
   },
+  properties: { friendlyName: text, comment: text, presenceLifetime: lifetime },
   createGraph: { ...GRAPH, graphId: text },
   openGraph: { ...GRAPH, syncPrecedence: types },
   security: { validateRecord: callable },
@@ -289,12 +311,46 @@ export function openArguments(options: OpenGraphOptions): OpenArguments {
   };
 }
 
-/** Refuses a size of records that no group may choose. */
-export function checkedRecordSize(size: number | undefined): number | undefined {
-  if (size !== undefined && (size < 1024 || size > 62_914_560))
-    throw new PeerError('invalid-group-properties', '"maxRecordSize" must be 1024 to 62914560');
-  return size;
+/** A new group in the engine's form. */
+export function newGroupArguments(given: CreateOptions): NewGroupArguments {
+  const { comment = '', classifier = '', maxRecordSize, memberDataLifetime } = given;
+  return {
+    friendlyName: checkedText('PeerGroup.create', 'friendlyName', given.friendlyName),
+    comment,
+    classifier,
+    deferExpiration: given.deferExpiration ?? false,
+    maxRecordSize,
+    memberDataOptional: given.memberDataOptional ?? false,
+    presenceDisabled: given.presenceDisabled ?? false,
+    memberDataLifetime,
+    presenceLifetime: given.presenceLifetime,
+  };
 }
+
+/** What may change of a group's properties. What never does may be given as it is: read, modify, write. */
+export function checkedChange(change: object, now: () => GroupProperties): PropertiesChange {
+  const fixed = Object.keys(change).filter((name) => FIXED.has(name));
+  const current: object = fixed.length > 0 ? now() : {};
+  for (const name of fixed) {
+    if (Reflect.get(change, name) !== Reflect.get(current, name))
+      throw new PeerError('invalid-group-properties', `setProperties: "${name}" never changes`);
+  }
+  const rest = Object.entries(change).filter(([name]) => !FIXED.has(name));
+  return checked<PropertiesChange>('setProperties', 'properties', Object.fromEntries(rest));
+}
+
+/** Properties that are chosen once. */
+const FIXED = new Set<string>([
+  'classifier',
+  'groupId',
+  'creator',
+  'memberDataOptional',
+  'presenceDisabled',
+  'deferExpiration',
+  'memberDataLifetime',
+  'maxRecordSize',
+  'passwordRole',
+] satisfies (keyof GroupProperties)[]);
 
 /** Seconds since 1970, as credentials count. */
 export function seconds(date: Date | undefined): number | undefined {

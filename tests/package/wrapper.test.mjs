@@ -77,6 +77,61 @@ test('a group is made, invites, is opened again and deleted without a network', 
   await fails(PeerGroup.open(group.groupId, MEMORY), 'not-found');
 });
 
+test('a group is as its creator chose, and says what may change', async () => {
+  const group = await make({
+    comment: 'at five',
+    classifier: 'social',
+    memberDataOptional: true,
+    presenceDisabled: true,
+    memberDataLifetime: 28_800,
+    presenceLifetime: 600,
+    maxRecordSize: 2048,
+  });
+  const chosen = {
+    friendlyName: 'Node',
+    comment: 'at five',
+    classifier: 'social',
+    groupId: group.groupId,
+    creator: group.peerId,
+    memberDataOptional: true,
+    presenceDisabled: true,
+    deferExpiration: false,
+    memberDataLifetime: 28_800,
+    presenceLifetime: 600,
+    maxRecordSize: 2048,
+  };
+  assert.deepEqual(group.properties(), chosen);
+  let told = 0;
+  group.on('properties-changed', () => (told += 1));
+  await group.setProperties({ friendlyName: 'Coffee', presenceLifetime: 300 });
+  const after = { ...chosen, friendlyName: 'Coffee', presenceLifetime: 300 };
+  assert.deepEqual(group.properties(), after);
+  assert.equal(told, 1);
+  // Read, modify, write.
+  await group.setProperties({ ...group.properties(), comment: '' });
+  assert.deepEqual(group.properties(), { ...after, comment: '' });
+  const refused = [
+    [{ classifier: 'other' }, 'invalid-group-properties', /"classifier" never changes/],
+    [{ comment: 'x', maxRecordSize: 1024 }, 'invalid-group-properties', /"maxRecordSize"/],
+    [{ passwordRole: 'member' }, 'invalid-group-properties', /"passwordRole"/],
+    [{ presenceLifetime: 299 }, 'invalid-group-properties', /presenceLifetime is 300 to 86400/],
+    [{ presenceLifetime: 300.5 }, 'invalid-argument', /"presenceLifetime" must be a whole/],
+    [{ friendlyName: '' }, 'invalid-friendly-name'],
+    [{ coment: 'x' }, 'invalid-argument', /did you mean "comment"/],
+    [undefined, 'invalid-argument', /must be an object/],
+  ];
+  for (const [change, code, words] of refused)
+    await fails(group.setProperties(change), code, words);
+  assert.deepEqual(group.properties(), { ...after, comment: '' });
+  await group.close();
+  assert.throws(() => group.properties(), { code: 'invalid-group' });
+  await fails(group.setProperties({}), 'invalid-group');
+  await fails(make({ memberDataLifetime: 5 }), 'invalid-group-properties', /28800 to 315360000/);
+  await fails(make({ memberDataLifetime: -1 }), 'invalid-group-properties', /memberDataLifetime/);
+  await fails(make({ presenceLifetime: 2 ** 40 }), 'invalid-group-properties', /presenceLifetime/);
+  await fails(make({ presenceDisabled: 1 }), 'invalid-argument', /"presenceDisabled" must be true/);
+});
+
 test('calls on a closed handle say so; asyncDispose does not', async () => {
   const group = await make();
   const other = await PeerGroup.open(group.groupId, MEMORY);

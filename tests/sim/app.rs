@@ -447,7 +447,9 @@ impl World {
             Event::TypeSynchronized { kind, .. } => {
                 self.machines[machine].app.complete.push(kind);
             }
-            Event::ConnectionFailed { .. } | Event::StorageFailed { .. } => {}
+            Event::PropertiesChanged { .. }
+            | Event::ConnectionFailed { .. }
+            | Event::StorageFailed { .. } => {}
             Event::Closed { handle, .. } => self.handle_closed(machine, handle),
         }
     }

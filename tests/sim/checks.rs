@@ -310,6 +310,7 @@ impl Model {
                 Ok(())
             }
             Event::StatusChanged { node, .. }
+            | Event::PropertiesChanged { node }
             | Event::RecordChanged { node, .. }
             | Event::TypeSynchronized { node, .. }
             | Event::StorageFailed { node, .. }

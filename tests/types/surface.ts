@@ -14,6 +14,7 @@ import {
   type GraphEvents,
   type GroupEvents,
   type GroupId,
+  type GroupProperties,
   type GroupStatus,
   type GraphSecurity,
   type Identity,
@@ -264,10 +265,52 @@ holds<
 >();
 holds<
   Same<
-    Pick<CreateOptions, 'deferExpiration' | 'maxRecordSize'>,
-    { readonly deferExpiration?: boolean; readonly maxRecordSize?: number }
+    Omit<CreateOptions, keyof OpenOptions>,
+    {
+      readonly friendlyName: string;
+      readonly comment?: string;
+      readonly classifier?: string;
+      readonly memberDataOptional?: boolean;
+      readonly presenceDisabled?: boolean;
+      readonly deferExpiration?: boolean;
+      readonly memberDataLifetime?: number;
+      readonly presenceLifetime?: number;
+      readonly maxRecordSize?: number;
+      readonly connect?: boolean | ConnectOptions;
+    }
   >
 >();
+holds<
+  Same<
+    GroupProperties,
+    {
+      readonly friendlyName: string;
+      readonly comment: string;
+      readonly classifier: string;
+      readonly groupId: GroupId;
+      readonly creator: PeerId;
+      readonly memberDataOptional: boolean;
+      readonly presenceDisabled: boolean;
+      readonly deferExpiration: boolean;
+      readonly memberDataLifetime: number;
+      readonly presenceLifetime: number;
+      readonly maxRecordSize: number;
+      readonly passwordRole?: Role;
+    }
+  >
+>();
+holds<
+  Same<
+    Pick<PeerGroup, 'properties' | 'setProperties'>,
+    {
+      properties: () => GroupProperties;
+      setProperties: (
+        change: Partial<Pick<GroupProperties, 'friendlyName' | 'comment' | 'presenceLifetime'>>,
+      ) => Promise<void>;
+    }
+  >
+>();
+holds<Same<GroupEvents['properties-changed'], CustomEvent<void>>>();
 holds<Same<Records['add'], (record: NewRecord) => Promise<RecordId>>>();
 holds<
   Fits<

@@ -120,6 +120,25 @@ pub struct NewGroup {
     pub defer_expiration: bool,
     /// Bytes of data and attributes that a record may have. None: 1 MiB.
     pub max_record_size: Option<u32>,
+    /// Members publish who they are only once they do something.
+    pub member_data_optional: bool,
+    /// Nobody publishes its presence unless its app asks for it.
+    pub presence_disabled: bool,
+    /// Seconds that what a member publishes of itself lives. None: 28 days.
+    pub member_data_lifetime: Option<u32>,
+    /// Seconds that a presence lives. None: 300.
+    pub presence_lifetime: Option<u32>,
+}
+
+/// What is to be different about a group. None: stays.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PropertiesChange {
+    /// What people call it.
+    pub friendly_name: Option<String>,
+    /// More about it.
+    pub comment: Option<String>,
+    /// Seconds that a presence lives.
+    pub presence_lifetime: Option<u32>,
 }
 
 /// What an invitation may do.
@@ -397,6 +416,13 @@ pub enum Command {
         handle: HandleId,
         /// What it may do.
         invitation: NewInvitation,
+    },
+    /// Changes a group's properties: its creator may. Answered with `Done` once that is durable.
+    SetProperties {
+        /// Of a group.
+        handle: HandleId,
+        /// How.
+        change: PropertiesChange,
     },
     /// Adds a record. Answered with `RecordAdded` once it is durable.
     AddRecord {

@@ -1,7 +1,7 @@
 //! What each command does: checked first, then carried out on the handle's node.
 
 use super::Engine;
-use super::command::{NewInvitation, OpenOptions, Target};
+use super::command::{NewInvitation, OpenOptions, PropertiesChange, Target};
 use super::context::{Context, Pending};
 use super::event::{Answer, Event};
 use super::node::{Kind, Node};
@@ -227,6 +227,22 @@ impl Engine {
                 Ok(Some(Answer::Invitation(text)))
             }
             Kind::Graph { .. } => Err(Code::InvalidGroup.into()),
+        })
+    }
+
+    pub(super) fn set_properties(
+        &mut self,
+        now: Now,
+        handle: HandleId,
+        change: &PropertiesChange,
+    ) -> Result<RequestId, Error> {
+        self.on_node(now, handle, true, |node, _, request| {
+            let Kind::Group(group) = &node.kind else {
+                return Err(Code::InvalidGroup.into());
+            };
+            let changed = group.change_properties(node.decisions.items(), change)?;
+            node.decide(request, Answer::Done, vec![changed]);
+            Ok(None)
         })
     }
 

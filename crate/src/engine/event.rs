@@ -275,6 +275,11 @@ pub enum Event {
         /// Its status now.
         status: Status,
     },
+    /// A group's properties are others, or are known for the first time.
+    PropertiesChanged {
+        /// At which node.
+        node: NodeIndex,
+    },
     /// A neighbor came, went or could not be reached.
     NeighborConnection {
         /// Of which node.

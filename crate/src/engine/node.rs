@@ -4,10 +4,10 @@ use crate::sorted::Set;
 
 use super::command::{IceServer, Store, Target};
 use super::context::Context;
-use super::effect::Effect;
 use super::event::{Event, State, Status};
-use super::input::{Input, StorageFault};
+use super::input::Input;
 use super::keeping::Keeper;
+use super::saving::Decisions;
 use crate::error::{Code, Error, Stage};
 use crate::graph::link::Caller;
 use crate::graph::mailbox::{Mail, Mailbox, ServerUrl};
@@ -17,13 +17,11 @@ use crate::graph::{Graph, News};
 use crate::group::Group;
 use crate::group::discovery::Discovery;
 use crate::group::open::OpenSecurity;
-use crate::group::state::{GraphState, GroupState};
 use crate::limits;
 use crate::names::{ConnectionId, HandleId, NodeAddress, PeerId, RequestId, StorageId};
 use crate::time::{Millis, Timers};
 use crate::wire::codec::{Bytes, Wire as _};
 use crate::wire::link::Purpose;
-use crate::wire::numbers::stored;
 use crate::wire::rendezvous::{ClientMessage, RefusedReason, ServerMessage};
 
 /// Who decides who may be in a node's graph.
@@ -101,6 +99,7 @@ pub(super) struct Node {
     pub(super) dirty: bool,
     /// The last save failed: tried again when the app connects again, or after a pause.
     pub(super) save_failed: bool,
+    pub(super) decisions: Decisions,
     pub(super) trouble: Option<Error>,
 }
 
@@ -143,6 +142,7 @@ impl Node {
             saving: None,
             dirty: false,
             save_failed: false,
+            decisions: Decisions::default(),
             trouble: None,
         };
         node.status = node.current_status();
@@ -240,6 +240,7 @@ impl Node {
     /// Everything ends: the last handle is closed.
     pub(super) fn close(&mut self, cx: &mut Context<'_>, code: Code) {
         self.go_offline(cx, code);
+        self.decisions = Decisions::default();
         self.save_the_rest(cx);
         for request in cx.requests.of_node(cx.node) {
             cx.answer(request, Err(code.into()));
@@ -298,6 +299,7 @@ impl Node {
     /// Gives up what a request was doing; it was answered by its caller.
     pub(super) fn abandon(&mut self, cx: &mut Context<'_>, request: RequestId) {
         self.graph.abandon(cx, request);
+        self.decisions.abandon(request);
         let was_listening = self.listeners.contains(&request);
         self.listeners.retain(|r| *r != request);
         if let Kind::Graph { listen, .. } = &mut self.kind
@@ -339,53 +341,6 @@ impl Node {
         self.saving == Some(storage) || self.keeper.owns(storage)
     }
 
-    pub(super) fn saved(&mut self, cx: &mut Context<'_>, result: Result<(), StorageFault>) {
-        self.saving = None;
-        self.save_failed = result.is_err();
-        if result.is_err() {
-            self.dirty = true;
-            let again = cx.now.monotonic + limits::STORE_AGAIN_MS;
-            self.timers.arm(Timer::StoreAgain, again);
-            self.fail_connects(cx, &Code::StorageFull.into());
-        }
-    }
-
-    pub(super) fn save(&mut self, cx: &mut Context<'_>) {
-        if !self.dirty || self.saving.is_some() || self.save_failed {
-            return;
-        }
-        self.dirty = false;
-        let peer_time_offset = self.graph.records.clock.offset_ms();
-        let change = match &mut self.kind {
-            Kind::Group(group) => {
-                let key = GroupState::key(group.state.group, group.state.peer);
-                (key, Some(group.to_stored(cx.random, peer_time_offset)))
-            }
-            Kind::Graph { synchronized, .. } => {
-                let servers: Vec<String> = self.mailbox.urls().map(str::to_owned).collect();
-                let state = GraphState {
-                    version: stored::GRAPH,
-                    synchronized: *synchronized,
-                    peer_time_offset,
-                    rendezvous: crate::group::urls(&servers),
-                };
-                (
-                    GraphState::key(self.graph.scope, self.peer),
-                    Some(state.to_bytes()),
-                )
-            }
-        };
-        let storage = cx.ids.storage();
-        self.saving = Some(storage);
-        let store = self.store.clone();
-        cx.effect(Effect::Persist {
-            storage,
-            store,
-            changes: vec![change],
-            strict: true,
-        });
-    }
-
     /// Lets everything that has news for something else have its say, until nothing has.
     pub(super) fn settle(&mut self, cx: &mut Context<'_>) {
         loop {
@@ -418,6 +373,12 @@ impl Node {
                 node: cx.node,
                 status,
             });
+        }
+        if let Kind::Group(group) = &mut self.kind
+            && group.state.synchronized
+            && core::mem::take(&mut group.properties_are_new)
+        {
+            cx.event(Event::PropertiesChanged { node: cx.node });
         }
     }
 

@@ -1,14 +1,18 @@
 //! A group's properties: the creator's alone, signed with the group key.
 
+use super::credential::Role;
 use super::invitation::Name;
-use crate::crypto::{Crypto, signed_bytes};
-use crate::engine::command::NewGroup;
+use crate::crypto::{Crypto, head, signed_bytes};
+use crate::engine::command::{NewGroup, PropertiesChange};
 use crate::error::{Code, Error};
 use crate::limits::{self, CLASSIFIER_CHARS, COMMENT_CHARS, FRIENDLY_NAME_CHARS};
 use crate::names::{GroupId, PeerId};
 use crate::wire::codec::{Text, Wire as _};
 use crate::wire::seconds::Seconds;
 use crate::wire_struct;
+
+/// More about a group, as people wrote it.
+pub type Comment = Text<{ COMMENT_CHARS * 4 }>;
 
 wire_struct! {
     /// What the group key signs.
@@ -18,7 +22,7 @@ wire_struct! {
         /// What people call the group.
         pub friendly_name: Name,
         /// More about it.
-        pub comment: Text<{ COMMENT_CHARS * 4 }>,
+        pub comment: Comment,
         /// A short readable kind; never changes.
         pub classifier: Text<{ CLASSIFIER_CHARS * 4 }>,
         /// Who made it; never changes.
@@ -29,6 +33,24 @@ wire_struct! {
         pub defer_expiration: bool,
         /// Bytes of data and attributes that a record may have; never changes.
         pub max_record_size: u32,
+        /// Members publish who they are only once they do something; never changes.
+        pub member_data_optional: bool,
+        /// Nobody publishes its presence unless its app asks for it; never changes.
+        pub presence_disabled: bool,
+        /// Seconds that what a member publishes of itself lives; never changes.
+        pub member_data_lifetime: u32,
+        /// Seconds that a presence lives.
+        pub presence_lifetime: u32,
+        /// How somebody comes in by password; None: nobody does.
+        pub password: Option<PasswordRule>,
+    }
+
+    /// What a password gives.
+    pub struct PasswordRule {
+        /// What it makes of whoever knows it.
+        pub role: Role,
+        /// Counts changes of the password.
+        pub generation: u32,
     }
 
     /// Properties as members pass them on.
@@ -49,45 +71,60 @@ impl SignedProperties {
         created: Seconds,
         new: &NewGroup,
     ) -> Result<Self, Error> {
-        let name = &new.friendly_name;
-        if name.trim().is_empty() || name.chars().count() > FRIENDLY_NAME_CHARS {
-            return Err(Code::InvalidFriendlyName.into());
-        }
         if new.classifier.chars().count() > CLASSIFIER_CHARS {
             return Err(Code::InvalidClassifier.into());
         }
-        if new.comment.chars().count() > COMMENT_CHARS {
-            return Err(Error::new(Code::InvalidGroupProperties).detail(format!(
-                "the comment is longer than {COMMENT_CHARS} characters"
-            )));
-        }
-        let max_record_size = new
-            .max_record_size
-            .unwrap_or(limits::RECORD_BYTES_DEFAULT as u32);
-        if !(limits::RECORD_BYTES_MIN..=limits::RECORD_BYTES).contains(&(max_record_size as usize))
-        {
-            return Err(Error::new(Code::InvalidGroupProperties).detail(format!(
-                "maxRecordSize is {} to {} bytes",
-                limits::RECORD_BYTES_MIN,
-                limits::RECORD_BYTES
-            )));
-        }
+        let size = new.max_record_size;
+        let life = new.member_data_lifetime;
+        let presence = new.presence_lifetime;
         let properties = Properties {
             revision: 1,
-            friendly_name: Text::new(name.as_str()).unwrap_or_default(),
-            comment: Text::new(new.comment.as_str()).unwrap_or_default(),
+            friendly_name: name(&new.friendly_name)?,
+            comment: comment(&new.comment)?,
             classifier: Text::new(new.classifier.as_str()).unwrap_or_default(),
             creator,
             created,
             defer_expiration: new.defer_expiration,
-            max_record_size,
+            max_record_size: size.unwrap_or(limits::RECORD_BYTES_DEFAULT as u32),
+            member_data_optional: new.member_data_optional,
+            presence_disabled: new.presence_disabled,
+            member_data_lifetime: life.unwrap_or(limits::MEMBER_DATA_LIFETIME_DEFAULT_S),
+            presence_lifetime: presence.unwrap_or(limits::PRESENCE_LIFETIME_MIN_S),
+            password: None,
         };
+        properties.check()?;
+        Ok(Self::sign(crypto, group_seed, properties))
+    }
+
+    fn sign(crypto: Crypto, group_seed: &[u8; 32], properties: Properties) -> Self {
         let group = GroupId(crypto.public_key(group_seed));
         let signature = crypto.sign(group_seed, &bytes(group, &properties));
-        Ok(Self {
+        Self {
             properties,
             signature,
-        })
+        }
+    }
+
+    /// The next revision of them, signed.
+    pub fn changed(
+        &self,
+        crypto: Crypto,
+        group_seed: &[u8; 32],
+        change: &PropertiesChange,
+    ) -> Result<Self, Error> {
+        let mut properties = self.properties.clone();
+        properties.revision = properties.revision.saturating_add(1);
+        if let Some(text) = &change.friendly_name {
+            properties.friendly_name = name(text)?;
+        }
+        if let Some(text) = &change.comment {
+            properties.comment = comment(text)?;
+        }
+        if let Some(seconds) = change.presence_lifetime {
+            properties.presence_lifetime = seconds;
+        }
+        properties.check()?;
+        Ok(Self::sign(crypto, group_seed, properties))
     }
 
     /// Whether the group key signed them.
@@ -95,6 +132,58 @@ impl SignedProperties {
     pub fn is_signed(&self, crypto: Crypto, group: GroupId) -> bool {
         crypto.verify(&group.0, &bytes(group, &self.properties), &self.signature)
     }
+
+    /// Which of two counts, the same for everybody: a creator's two machines may both make the next
+    /// revision.
+    #[must_use]
+    pub fn rank(&self, crypto: Crypto, group: GroupId) -> (u32, [u8; 32]) {
+        let hash = crypto.hash(&[&bytes(group, &self.properties)]);
+        (self.properties.revision, head(&hash))
+    }
+}
+
+impl Properties {
+    /// Whether every number is in its range; the creator may have changed its program.
+    pub fn check(&self) -> Result<(), Error> {
+        within("maxRecordSize", self.max_record_size, RECORD_SIZES)?;
+        within("memberDataLifetime", self.member_data_lifetime, MEMBER_DATA)?;
+        within("presenceLifetime", self.presence_lifetime, PRESENCE)
+    }
+}
+
+const RECORD_SIZES: [u32; 2] = [limits::RECORD_BYTES_MIN as u32, limits::RECORD_BYTES as u32];
+const MEMBER_DATA: [u32; 2] = [
+    limits::MEMBER_DATA_LIFETIME_MIN_S,
+    limits::MEMBER_DATA_LIFETIME_MAX_S,
+];
+const PRESENCE: [u32; 2] = [
+    limits::PRESENCE_LIFETIME_MIN_S,
+    limits::PRESENCE_LIFETIME_MAX_S,
+];
+
+fn within(what: &str, value: u32, [least, most]: [u32; 2]) -> Result<(), Error> {
+    if value < least || value > most {
+        return Err(
+            Error::new(Code::InvalidGroupProperties).detail(format!("{what} is {least} to {most}"))
+        );
+    }
+    Ok(())
+}
+
+fn name(text: &str) -> Result<Name, Error> {
+    if text.trim().is_empty() || text.chars().count() > FRIENDLY_NAME_CHARS {
+        return Err(Code::InvalidFriendlyName.into());
+    }
+    Ok(Text::new(text).unwrap_or_default())
+}
+
+fn comment(text: &str) -> Result<Comment, Error> {
+    if text.chars().count() > COMMENT_CHARS {
+        return Err(Error::new(Code::InvalidGroupProperties).detail(format!(
+            "the comment is longer than {COMMENT_CHARS} characters"
+        )));
+    }
+    Ok(Text::new(text).unwrap_or_default())
 }
 
 fn bytes(group: GroupId, properties: &Properties) -> Vec<u8> {

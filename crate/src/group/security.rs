@@ -6,6 +6,7 @@ use super::credential::{Body, Credential, Credentials};
 use super::judge::CameWith;
 use super::properties::SignedProperties;
 use super::state::Epoch;
+use crate::engine::command::PropertiesChange;
 use crate::engine::context::Context;
 use crate::error::{Code, Error};
 use crate::graph::security::{Absorbed, Psk, Rights, Rules, Security};
@@ -21,7 +22,7 @@ use crate::{wire_enum, wire_struct};
 
 wire_enum! {
     /// What members keep telling one another until all know it.
-    pub(super) enum Control {
+    pub enum Control {
         /// Who is a member and why.
         Credential = control::CREDENTIAL {
             /// It.
@@ -176,13 +177,10 @@ impl Security for Group {
 
     fn absorb(&mut self, _cx: &mut Context<'_>, items: &[&[u8]]) -> Absorbed {
         for item in items {
-            let good = match Control::from_bytes(item) {
-                Ok(Control::Credential { credential }) => self.consider(credential),
-                Ok(Control::Properties { properties }) => self.consider_properties(properties),
-                // A newer version may have kinds of items that we do not know.
-                Err(_) => true,
-            };
-            if !good {
+            // A newer version may have kinds of items that we do not know.
+            if let Ok(item) = Control::from_bytes(item)
+                && !self.take(item)
+            {
                 return Absorbed::Bad;
             }
         }
@@ -194,18 +192,19 @@ impl Security for Group {
 }
 
 impl Group {
-    /// Takes newer properties; false if they are forged.
+    /// Takes properties that count more than ours; false if they are forged.
     fn consider_properties(&mut self, properties: SignedProperties) -> bool {
-        let ours = self
-            .state
-            .properties
-            .as_ref()
-            .map(|p| p.properties.revision);
-        if ours >= Some(properties.properties.revision) {
+        let (crypto, group) = (self.crypto, self.state.group);
+        let ours = self.state.properties.as_ref();
+        if ours.map(|ours| ours.rank(crypto, group)) >= Some(properties.rank(crypto, group)) {
             return true;
         }
-        if !properties.is_signed(self.crypto, self.state.group) {
+        if !properties.is_signed(crypto, group) {
             return false;
+        }
+        // Signed by a creator whose program allows more than ours: nobody's fault, and not for us.
+        if properties.properties.check().is_err() {
+            return true;
         }
         self.news.push(
             Control::Properties {
@@ -214,8 +213,50 @@ impl Group {
             .to_bytes(),
         );
         self.state.properties = Some(properties);
+        self.properties_are_new = true;
         self.changed();
         true
+    }
+
+    /// Other properties from now on: what their creator is to store and to tell.
+    pub fn change_properties<'a>(
+        &'a self,
+        decided: impl Iterator<Item = &'a Control>,
+        change: &PropertiesChange,
+    ) -> Result<Control, Error> {
+        let ours = self.state.properties.as_ref();
+        let latest = decided.filter_map(|control| match control {
+            Control::Properties { properties } => Some(properties),
+            Control::Credential { .. } => None,
+        });
+        let latest = latest.chain(ours).filter(|_| self.state.synchronized);
+        let latest = latest
+            .max_by_key(|signed| signed.rank(self.crypto, self.state.group))
+            .ok_or_else(|| Error::from(Code::GroupNotReady))?;
+        let Some(seed) = &self.state.group_seed else {
+            return Err(Error::new(Code::NotAuthorized)
+                .detail("the creator alone changes a group's properties"));
+        };
+        let properties = latest.changed(self.crypto, seed, change)?;
+        Ok(Control::Properties { properties })
+    }
+
+    /// What we decided ourselves is stored: it holds from now on, and members are told.
+    pub fn take_effect(&mut self, items: Vec<Control>) {
+        for item in items {
+            self.take(item);
+        }
+        if self.unsifted {
+            self.sift();
+        }
+    }
+
+    /// Puts a control item where it belongs; false if it is forged.
+    fn take(&mut self, item: Control) -> bool {
+        match item {
+            Control::Credential { credential } => self.consider(credential),
+            Control::Properties { properties } => self.consider_properties(properties),
+        }
     }
 
     /// Our word that somebody may come in with an invitation.

@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 
-use super::Group;
 use super::credential::{Body, Credential, Credentials};
 use super::identity::Identity;
 use super::invitation::Invitation;
-use crate::crypto::{Crypto, FAKE};
-use crate::engine::command::{NewGroup, NewInvitation};
+use super::properties::{Properties, SignedProperties};
+use super::{Control, Group};
+use crate::crypto::{Crypto, FAKE, signed_bytes};
+use crate::engine::command::{NewGroup, NewInvitation, PropertiesChange};
 use crate::engine::context::{Context, Ids, Requests};
 use crate::error::Code;
 use crate::graph::security::{Absorbed, Security as _};
@@ -15,7 +16,7 @@ use crate::graph::session::{OwnSession, Session};
 use crate::names::{NodeIndex, PeerId};
 use crate::random::Random;
 use crate::time::Now;
-use crate::wire::codec::Wire as _;
+use crate::wire::codec::{Text, Wire as _};
 
 const CRYPTO: Crypto = &FAKE;
 const NOW: Now = Now {
@@ -147,7 +148,7 @@ fn nobody_makes_an_honest_member_pass_on_forgeries() {
     let items: Vec<&[u8]> = items.iter().map(Vec::as_slice).collect();
     assert_eq!(with(NOW, |cx| neighbor.absorb(cx, &items)), Absorbed::Good);
     // A neighbor that does pass it on is found out.
-    let forged = super::Control::Credential { credential: forged }.to_bytes();
+    let forged = Control::Credential { credential: forged }.to_bytes();
     assert_eq!(
         with(NOW, |cx| neighbor.absorb(cx, &[&forged])),
         Absorbed::Bad
@@ -180,7 +181,7 @@ fn credentials_are_learned_in_any_order() {
 fn strangers_fill_nobodys_memory() {
     let mut random = Random::new([5; 32]);
     let mut member = creator(&mut random);
-    let before = member.to_stored(&mut random, 0).len();
+    let before = member.to_stored(&mut random, 0, [].iter()).len();
     for n in 0..1000u32 {
         let seed = random.bytes();
         let body = Body::Admission {
@@ -189,10 +190,10 @@ fn strangers_fill_nobodys_memory() {
             issuer: crate::crypto::Primitives::public_key(&FAKE, &seed),
         };
         let credential = Credential::sign(CRYPTO, member.state.group, &seed, body);
-        let item = super::Control::Credential { credential }.to_bytes();
+        let item = Control::Credential { credential }.to_bytes();
         assert_eq!(with(NOW, |cx| member.absorb(cx, &[&item])), Absorbed::Good);
     }
-    assert_eq!(member.to_stored(&mut random, 0).len(), before);
+    assert_eq!(member.to_stored(&mut random, 0, [].iter()).len(), before);
     assert!(member.news.is_empty(), "nothing is passed on");
     assert!(member.pending.len() <= crate::limits::PENDING_CREDENTIALS);
 }
@@ -225,4 +226,64 @@ fn the_longest_properties_fit_a_control_item() {
     let mut group = Group::open(CRYPTO, identity, state);
     let longest = group.control().iter().map(Vec::len).max().unwrap();
     assert!(longest <= crate::limits::CONTROL_ITEM_BYTES, "{longest}");
+}
+
+fn change(group: &Group, name: &str) -> Control {
+    let change = PropertiesChange {
+        friendly_name: Some(name.to_owned()),
+        ..PropertiesChange::default()
+    };
+    group.change_properties([].iter(), &change).unwrap()
+}
+
+#[test]
+fn of_two_properties_with_one_number_everybody_keeps_the_same() {
+    let mut random = Random::new([8; 32]);
+    let group = creator(&mut random);
+    // Two machines of the creator's, which did not hear of each other.
+    let changes = [change(&group, "one"), change(&group, "two")];
+    let kept = |order: [usize; 2]| {
+        let identity = Identity::new(&mut Random::new([9; 32]), 0);
+        let mut member = Group::open(CRYPTO, identity, group.state.clone());
+        for at in order {
+            member.take_effect(vec![changes[at].clone()]);
+        }
+        member.friendly_name().to_string()
+    };
+    assert_eq!(kept([0, 1]), kept([1, 0]));
+}
+
+#[test]
+fn properties_that_no_program_of_ours_would_make_are_not_taken_and_convict_nobody() {
+    let mut random = Random::new([8; 32]);
+    let mut group = creator(&mut random);
+    let seed = group.state.group_seed.unwrap();
+    let Control::Properties { properties: signed } = change(&group, "other") else {
+        panic!("not properties");
+    };
+    let scope = group.state.group;
+    let sign = |mut properties: Properties, seed: &[u8; 32]| {
+        properties.friendly_name = Text::new("other").unwrap();
+        let bytes = signed_bytes("properties", &scope.0, &properties.to_bytes());
+        let signature = CRYPTO.sign(seed, &bytes);
+        let properties = SignedProperties {
+            properties,
+            signature,
+        };
+        Control::Properties { properties }.to_bytes()
+    };
+    let take = |group: &mut Group, item: &[u8]| with(NOW, |cx| group.absorb(cx, &[item]));
+    let no_presence = Properties {
+        presence_lifetime: 0,
+        ..signed.properties.clone()
+    };
+    let item = sign(no_presence, &seed);
+    assert_eq!(take(&mut group, &item), Absorbed::Good);
+    assert_eq!(group.friendly_name().to_string(), "tea");
+    // What another than the group key signed does convict.
+    let item = sign(signed.properties.clone(), &[5; 32]);
+    assert_eq!(take(&mut group, &item), Absorbed::Bad);
+    let item = sign(signed.properties, &seed);
+    assert_eq!(take(&mut group, &item), Absorbed::Good);
+    assert_eq!(group.friendly_name().to_string(), "other");
 }

@@ -14,9 +14,9 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use super::failure::thrown;
 use super::plain::Plain as _;
 use super::pump::{Core, now};
-use super::shapes::{ConnectionInfo, NodeStatus};
+use super::shapes::{ConnectionInfo, GroupProperties, NodeStatus};
 use crate::engine::command::{
-    Command, IceServer, NewGroup, NewInvitation, OpenOptions, Store, Target,
+    Command, IceServer, NewGroup, NewInvitation, OpenOptions, PropertiesChange, Store, Target,
 };
 use crate::engine::input::{Input, Verdict};
 use crate::error::{Code, Error};
@@ -44,6 +44,18 @@ export interface OpenArguments {
   readonly relayOnly: boolean;
   readonly validates: boolean;
   readonly syncPrecedence: readonly string[];
+}
+/** What a new group is to be like. */
+export interface NewGroupArguments {
+  readonly friendlyName: string;
+  readonly comment: string;
+  readonly classifier: string;
+  readonly deferExpiration: boolean;
+  readonly maxRecordSize: number | undefined;
+  readonly memberDataOptional: boolean;
+  readonly presenceDisabled: boolean;
+  readonly memberDataLifetime: number | undefined;
+  readonly presenceLifetime: number | undefined;
 }
 ";
 
@@ -78,6 +90,46 @@ extern "C" {
     fn validates(this: &OpenArguments) -> bool;
     #[wasm_bindgen(method, getter, js_name = syncPrecedence)]
     fn sync_precedence(this: &OpenArguments) -> Vec<String>;
+
+    /// What a new group is to be like.
+    #[wasm_bindgen(typescript_type = "NewGroupArguments")]
+    pub type NewGroupArguments;
+    #[wasm_bindgen(method, getter, js_name = friendlyName)]
+    fn friendly_name(this: &NewGroupArguments) -> String;
+    #[wasm_bindgen(method, getter)]
+    fn comment(this: &NewGroupArguments) -> String;
+    #[wasm_bindgen(method, getter)]
+    fn classifier(this: &NewGroupArguments) -> String;
+    #[wasm_bindgen(method, getter, js_name = deferExpiration)]
+    fn defer_expiration(this: &NewGroupArguments) -> bool;
+    #[wasm_bindgen(method, getter, js_name = maxRecordSize)]
+    fn max_record_size(this: &NewGroupArguments) -> Option<f64>;
+    #[wasm_bindgen(method, getter, js_name = memberDataOptional)]
+    fn member_data_optional(this: &NewGroupArguments) -> bool;
+    #[wasm_bindgen(method, getter, js_name = presenceDisabled)]
+    fn presence_disabled(this: &NewGroupArguments) -> bool;
+    #[wasm_bindgen(method, getter, js_name = memberDataLifetime)]
+    fn member_data_lifetime(this: &NewGroupArguments) -> Option<f64>;
+    #[wasm_bindgen(method, getter, js_name = presenceLifetime)]
+    fn presence_lifetime(this: &NewGroupArguments) -> Option<f64>;
+}
+
+impl NewGroupArguments {
+    fn read(&self) -> NewGroup {
+        // Beyond 32 bits is out of every range: the engine says so.
+        let number = |value: Option<f64>| value.map(|value| value as u32);
+        NewGroup {
+            friendly_name: self.friendly_name(),
+            comment: self.comment(),
+            classifier: self.classifier(),
+            defer_expiration: self.defer_expiration(),
+            max_record_size: number(self.max_record_size()),
+            member_data_optional: self.member_data_optional(),
+            presence_disabled: self.presence_disabled(),
+            member_data_lifetime: number(self.member_data_lifetime()),
+            presence_lifetime: number(self.presence_lifetime()),
+        }
+    }
 }
 
 impl OpenArguments {
@@ -172,21 +224,11 @@ impl Engine {
     pub fn create_group(
         &self,
         options: &OpenArguments,
-        friendly_name: String,
-        comment: String,
-        classifier: String,
-        defer_expiration: bool,
-        max_record_size: Option<u32>,
+        group: &NewGroupArguments,
     ) -> Result<f64, JsValue> {
         self.command(Command::CreateGroup {
             options: options.read()?,
-            group: NewGroup {
-                friendly_name,
-                comment,
-                classifier,
-                defer_expiration,
-                max_record_size,
-            },
+            group: group.read(),
         })
     }
 
@@ -355,6 +397,25 @@ impl Engine {
         })
     }
 
+    /// Changes a group's properties.
+    #[wasm_bindgen(js_name = setProperties)]
+    pub fn set_properties(
+        &self,
+        handle: f64,
+        friendly_name: Option<String>,
+        comment: Option<String>,
+        presence_lifetime: Option<f64>,
+    ) -> Result<f64, JsValue> {
+        self.command(Command::SetProperties {
+            handle: HandleId(handle as u64),
+            change: PropertiesChange {
+                friendly_name,
+                comment,
+                presence_lifetime: presence_lifetime.map(|seconds| seconds as u32),
+            },
+        })
+    }
+
     /// Gives a request up.
     pub fn abort(&self, request: f64) -> Result<f64, JsValue> {
         let request = RequestId(request as u64);
@@ -406,6 +467,18 @@ impl Engine {
             .core
             .look(|engine| engine.address(HandleId(handle as u64)));
         Ok(address.map_err(thrown)?.as_ref().map(text::node_address))
+    }
+
+    /// What a handle's group is like.
+    #[wasm_bindgen(unchecked_return_type = "GroupProperties")]
+    pub fn properties(&self, handle: f64) -> Result<JsValue, JsValue> {
+        let handle = HandleId(handle as u64);
+        let found = self.core.look(|engine| {
+            let found = engine.properties(handle);
+            found.map(GroupProperties::from)
+        });
+        let found = found.map_err(thrown)?;
+        Ok(found.plain().unwrap_or(JsValue::UNDEFINED))
     }
 
     /// Milliseconds by which peer time is ahead of this machine's clock.

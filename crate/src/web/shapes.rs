@@ -12,7 +12,8 @@ use super::identity::{GroupInfo, IdentityInfo, ImportedGroup};
 use super::plain::{Plain, plain};
 use crate::engine::effect::Question;
 use crate::engine::event::{self, Answer, Event};
-use crate::names::{AskId, ConnectionKind, NodeIndex};
+use crate::group::properties::Properties;
+use crate::names::{AskId, ConnectionKind, GroupId, NodeIndex};
 use crate::wire::text;
 
 mod record;
@@ -34,7 +35,7 @@ export type Role = 'admin' | 'inviting-member' | 'member';
 export type ConnectionKind = 'neighbor' | 'direct';
 /** Anything that happened, in order. */
 export type EngineEvent = AnsweredEvent | StatusEvent | NeighborEvent | DirectEvent | DataEvent
-  | RecordEvent | TypeSynchronizedEvent | StorageFailedEvent | FailedEvent | ClosedEvent | AskEvent
+  | PropertiesEvent | RecordEvent | TypeSynchronizedEvent | StorageFailedEvent | FailedEvent | ClosedEvent | AskEvent
   | ValidateEvent;
 ";
 
@@ -107,6 +108,40 @@ plain! {
         node: u64 => "node" ":" "number",
         /// Its status now.
         status: NodeStatus => "status" ":" "NodeStatus",
+    }
+
+    /// PEER_GROUP_PROPERTIES. A snapshot; it does not change.
+    GroupProperties {
+        /// What people call it: 1 to 255 characters.
+        friendly_name: String => "friendlyName" ":" "string",
+        /// More about it: at most 512 characters.
+        comment: String => "comment" ":" "string",
+        /// A short readable kind: at most 149 characters. Never changes.
+        classifier: String => "classifier" ":" "string",
+        /// Names it. Never changes.
+        group: String => "groupId" ":" "GroupId",
+        /// Who made it, and alone may change it. Never changes.
+        creator: String => "creator" ":" "PeerId",
+        /// Members publish who they are only once they do something. Never changes.
+        member_data_optional: bool => "memberDataOptional" ":" "boolean",
+        /// Nobody publishes its presence unless its app asks for it. Never changes.
+        presence_disabled: bool => "presenceDisabled" ":" "boolean",
+        /// While a member is not connected, nothing ends at it. Never changes.
+        defer_expiration: bool => "deferExpiration" ":" "boolean",
+        /// Seconds that what a member publishes of itself lives. Never changes.
+        member_data_lifetime: u32 => "memberDataLifetime" ":" "number",
+        /// Seconds that a presence lives.
+        presence_lifetime: u32 => "presenceLifetime" ":" "number",
+        /// Bytes of data and attributes that a record may have. Never changes.
+        max_record_size: u32 => "maxRecordSize" ":" "number",
+        /// What the password makes of whoever knows it; present when the group admits by password.
+        password_role: Option<&'static str> => "passwordRole" "?:" "Role",
+    }
+
+    /// A group's properties are others, or are known for the first time.
+    PropertiesEvent = "properties-changed" {
+        /// Of which node.
+        node: u64 => "node" ":" "number",
     }
 
     /// What happened to a connection.
@@ -199,6 +234,25 @@ impl From<event::Status> for NodeStatus {
             listening: status.listening,
             has_connections: status.has_connections,
             synchronized: status.synchronized,
+        }
+    }
+}
+
+impl From<(GroupId, &Properties)> for GroupProperties {
+    fn from((group, of): (GroupId, &Properties)) -> Self {
+        Self {
+            friendly_name: of.friendly_name.to_string(),
+            comment: of.comment.to_string(),
+            classifier: of.classifier.to_string(),
+            group: group.to_string(),
+            creator: of.creator.to_string(),
+            member_data_optional: of.member_data_optional,
+            presence_disabled: of.presence_disabled,
+            defer_expiration: of.defer_expiration,
+            member_data_lifetime: of.member_data_lifetime,
+            presence_lifetime: of.presence_lifetime,
+            max_record_size: of.max_record_size,
+            password_role: of.password.as_ref().map(|rule| rule.role.as_str()),
         }
     }
 }
@@ -348,6 +402,7 @@ fn plain_event(event: Event) -> Option<JsValue> {
             status: status.into(),
         }
         .plain(),
+        Event::PropertiesChanged { node } => PropertiesEvent { node: node.0 }.plain(),
         Event::NeighborConnection { node, change } => NeighborEvent {
             node: node.0,
             change: (*change).into(),

@@ -1,0 +1,57 @@
+//! Golden bytes of what members tell one another about their group: worked out by hand from the rules
+//! in `wire/codec.rs`, so that a change of format is a change of this file.
+
+// A value that does not fit its type is a fault of the test.
+#![allow(clippy::expect_used)]
+
+mod golden;
+
+use golden::golden;
+use peer_group::group::Control;
+use peer_group::group::properties::{PasswordRule, Properties, SignedProperties};
+use peer_group::names::{PeerId, Role};
+use peer_group::wire::codec::Text;
+use peer_group::wire::seconds::Seconds;
+
+fn properties(password: Option<PasswordRule>) -> Properties {
+    Properties {
+        revision: 1,
+        friendly_name: Text::new("Tea").expect("short"),
+        comment: Text::new("").expect("short"),
+        classifier: Text::new("c").expect("short"),
+        creator: PeerId([7; 32]),
+        created: Seconds(1_800_000_000),
+        defer_expiration: true,
+        max_record_size: 1024,
+        member_data_optional: false,
+        presence_disabled: true,
+        member_data_lifetime: 28_800,
+        presence_lifetime: 300,
+        password,
+    }
+}
+
+/// Without what follows the two lifetimes.
+const PROPERTIES: &str = "01 03 546561 00 01 63 07*32 00d2496b00 01 8008 00 01 80e101 ac02";
+
+#[test]
+fn properties_with_and_without_a_password() {
+    golden(&properties(None), &format!("{PROPERTIES} 00"));
+    let rule = PasswordRule {
+        role: Role::InvitingMember,
+        generation: 130,
+    };
+    golden(&properties(Some(rule)), &format!("{PROPERTIES} 01 02 8201"));
+}
+
+#[test]
+fn properties_as_a_control_item() {
+    let properties = SignedProperties {
+        properties: properties(None),
+        signature: [9; 64],
+    };
+    golden(
+        &Control::Properties { properties },
+        &format!("02 {PROPERTIES} 00 09*64"),
+    );
+}
