@@ -14,6 +14,9 @@
 //!    also shown as a multiple of each. Rivals in Rust are dependencies of this package only, and
 //!    say their figures like everything else here.
 //!
+//! What takes sockets is no such benchmark: `server/` is a program of its own, which `npm run bench --
+//! server` builds and runs.
+//!
 //! The engine's own bounds and types are used as they are: nothing here may be kinder to it than a
 //! hostile peer would be.
 #![allow(

@@ -1,15 +1,20 @@
 // `npm run bench [-- name ...]`: benchmarks, each of which prints its figures.
 
-import { buildBenchmarks } from './build.mjs';
+import { buildBenchmarks, buildServerBenchmark } from './build.mjs';
 import { nearest } from './nearest.mjs';
+import { bringRivals } from './rivals.mjs';
 import { run, Stop, say } from './talk.mjs';
 
-/** name: what `npm run bench -- name` runs, a row of tests/bench/lib.rs too; what: for people. */
+/**
+ * name: what `npm run bench -- name` runs; what: for people; go: runs it, where it is no row of
+ * tests/bench/lib.rs.
+ */
 const BENCHMARKS = [
   { name: 'crypto', what: 'handshakes and signatures' },
   { name: 'store', what: 'what a node does with 100 000 records' },
   { name: 'sync', what: 'finding out how two sets of records differ, beside negentropy' },
   { name: 'verify', what: 'records verified, singly and in batches, beside WebCrypto' },
+  { name: 'server', what: 'the rendezvous server beside others, some ten minutes', go: server },
 ];
 
 export async function bench(names) {
@@ -20,9 +25,20 @@ export async function bench(names) {
     }
   }
   const chosen = BENCHMARKS.filter(({ name }) => names.length === 0 || names.includes(name));
-  const built = await buildBenchmarks();
-  for (const { name, what } of chosen) {
+  for (const { name, what, go = both } of chosen) {
     say(`── ${name}: ${what}`);
-    await run(process.execPath, ['tests/bench/run.mjs', name, ...built]);
+    await go(name);
   }
+}
+
+/** Natively and as wasm. */
+async function both(name) {
+  await run(process.execPath, ['tests/bench/run.mjs', name, ...(await buildBenchmarks())]);
+}
+
+/** Only natively, over sockets. PEER_GROUP_BENCH_PARTS names some of its parts. */
+async function server() {
+  const [program, measured] = await buildServerBenchmark();
+  const parts = process.env.PEER_GROUP_BENCH_PARTS?.split(',') ?? [];
+  await run(program, [measured, await bringRivals(), ...parts]);
 }

@@ -64,6 +64,13 @@ export async function buildBenchmarks() {
   return [native, join(ROOT, BENCHMARKS, 'peer_group_bench.js')];
 }
 
+/** The benchmark of the server: the paths of its program and of the server's. */
+export async function buildServerBenchmark() {
+  await bring('rust');
+  const optimised = (name) => program(name, 'release', ['--release']);
+  return [await optimised('peer-group-bench-server'), await optimised('peer-group-signaling')];
+}
+
 /** Builds a native program; its path. Cargo itself knows when there is nothing to do. */
 async function program(name, folder, options = []) {
   const target = process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target');

@@ -21,7 +21,8 @@ pub struct Config {
 /// What the server allows.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Sockets open at once. Each idle one costs about 3 KiB here and as much in the kernel.
+    /// Sockets open at once. Each idle one costs about 5 KiB here, 12 with TLS, and some
+    /// more in the kernel (`npm run bench -- server`).
     pub connections: usize,
     /// Sockets open at once from one address: a school behind one address has some hundreds.
     pub connections_per_address: usize,

@@ -19,9 +19,10 @@ use crate::rooms::Address;
 /// Bytes of the largest message of a client: a signal or a frame to relay, whose head takes 20.
 const MESSAGE_BYTES: usize = SIGNAL_BYTES + 64;
 const _: () = assert!(RELAY_FRAME_BYTES <= SIGNAL_BYTES);
-/// What a socket takes from the system at a time. The default of 128 KiB is what makes idle
-/// sockets expensive.
-const READ_BYTES: usize = 1024;
+/// What a socket takes from the system at a time, and keeps while it is idle: the default of 128 KiB
+/// is what makes idle sockets expensive. With 512 a signal of a kilobyte costs one more read, and no
+/// time that can be measured.
+const READ_BYTES: usize = 512;
 /// How long the far side may take to hear why the socket ends.
 const LINGER: Duration = Duration::from_secs(1);
 
