@@ -6,6 +6,7 @@
 
 mod admission;
 mod client;
+mod conformance;
 mod engines;
 mod hostile;
 mod limits;

@@ -27,7 +27,9 @@ const READ_BYTES: usize = 512;
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Close codes for frames that are not messages, and for those who are not let in.
+const PROTOCOL: u16 = 1002;
 const NOT_BINARY: u16 = 1003;
+const NOT_UTF8: u16 = 1007;
 const TOO_BIG: u16 = 1009;
 const TRY_LATER: u16 = 1013;
 const FORBIDDEN: u16 = 4003;
@@ -134,9 +136,10 @@ async fn talk(socket: &mut WebSocket, seat: &Seat, limits: SocketLimits) -> Opti
                         return Some(End::Close(NOT_BINARY, "messages are binary, not text"));
                     }
                     Ok(Message::Close(_)) => return Some(End::Answer),
-                    // Which error it was is not told; on a broken socket nobody hears the guess.
-                    Err(_) => {
-                        return Some(End::Close(TOO_BIG, "a frame too large, or not WebSocket"));
+                    // On a socket that is broken nobody hears it.
+                    Err(error) => {
+                        let (code, words) = fault(error);
+                        return Some(End::Close(code, words));
                     }
                 }
                 continue;
@@ -152,6 +155,15 @@ async fn talk(socket: &mut WebSocket, seat: &Seat, limits: SocketLimits) -> Opti
         if let Some(receipt) = receipt {
             seat.taken(receipt);
         }
+    }
+}
+
+/// What a frame that could not be read is answered with.
+fn fault(error: axum::Error) -> (u16, &'static str) {
+    match error.into_inner().downcast_ref() {
+        Some(tungstenite::Error::Capacity(_)) => (TOO_BIG, "a frame too large"),
+        Some(tungstenite::Error::Utf8(_)) => (NOT_UTF8, "text that is not UTF-8"),
+        _ => (PROTOCOL, "not WebSocket"),
     }
 }
 
