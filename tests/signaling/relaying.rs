@@ -97,8 +97,9 @@ async fn who_reads_slowly_is_not_cut_and_loses_nothing() {
     // All that may be under way goes at once, whether it is read or not.
     send(&mut a, &mut credit, 0, 16).await;
     // Signals and frames of others get through meanwhile.
+    a.tell(&ClientMessage::Ping {}).await;
     let answered = loop {
-        match a.ask(&ClientMessage::Ping {}).await {
+        match a.hear().await {
             ServerMessage::RelayCredit { bytes, .. } => credit += bytes,
             other => break other,
         }
