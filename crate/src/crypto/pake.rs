@@ -7,7 +7,8 @@
 //! 4. Only now does the answerer prove the same: who came without the password has seen nothing that
 //!    depends on it, and each run tests one guess.
 //!
-//! Both keys and proofs cover who each end says it is, and its session: nobody can stand between.
+//! Both keys and proofs cover who each end says it is, and its session: nobody can stand between. Proofs
+//! also cover the handshake that carries them, whose hash is known only after both shares: they fit no other.
 //! Every step consumes what the one before gave, so that no run is answered twice.
 
 use super::{Crypto, label};
@@ -82,19 +83,21 @@ impl Run<'_> {
 }
 
 /// The end that wants to be let in.
-pub struct Joiner<'a> {
-    run: Run<'a>,
+pub struct Joiner {
+    crypto: Crypto,
+    id: Vec<u8>,
     party: Party,
     scalar: [u8; 32],
     share: Share,
 }
 
-impl<'a> Joiner<'a> {
+impl Joiner {
     /// Begins a run, with the share to send.
-    pub fn new(run: Run<'a>, random: &mut Random, party: Party) -> (Self, Share) {
+    pub fn new(run: Run<'_>, random: &mut Random, party: Party) -> (Self, Share) {
         let (scalar, share) = run.share(random);
         let joiner = Self {
-            run,
+            crypto: run.crypto,
+            id: run.id.to_vec(),
             party,
             scalar,
             share,
@@ -104,18 +107,19 @@ impl<'a> Joiner<'a> {
 
     /// The proof to send, and what checks the answerer's. Nothing if its share is none.
     #[must_use]
-    pub fn prove(self, answerer: Party, share: &Share) -> Option<(Proof, Doubt)> {
-        let shared = self.run.crypto.multiply(&self.scalar, share)?;
+    pub fn prove(
+        self,
+        answerer: Party,
+        share: &Share,
+        handshake: &[u8],
+    ) -> Option<(Proof, Doubt)> {
+        let shared = self.crypto.multiply(&self.scalar, share)?;
         let ours = Said::new(&self.share, &self.party);
         let theirs = Said::new(share, &answerer);
-        let proofs = Proofs::new(&self.run, &shared, &ours, &theirs);
-        Some((
-            proofs.joiner,
-            Doubt {
-                expected: proofs.answerer,
-                key: proofs.key,
-            },
-        ))
+        let agreed = Agreed::new(self.crypto, &self.id, &shared, ours, theirs);
+        let expected = agreed.answerers(handshake);
+        let key = agreed.key;
+        Some((agreed.joiners(handshake), Doubt { expected, key }))
     }
 }
 
@@ -134,11 +138,7 @@ impl Doubt {
 }
 
 /// The end that lets somebody in who knows the password.
-pub struct Answerer {
-    expected: Proof,
-    proof: Proof,
-    key: Key,
-}
+pub struct Answerer(Agreed);
 
 impl Answerer {
     /// Answers a joiner's share, with the share to send. Nothing if the joiner's is none.
@@ -153,19 +153,16 @@ impl Answerer {
         let shared = run.crypto.multiply(&scalar, share)?;
         let theirs = Said::new(share, &joiner);
         let ours = Said::new(&own, &party);
-        let proofs = Proofs::new(&run, &shared, &theirs, &ours);
-        let answerer = Self {
-            expected: proofs.joiner,
-            proof: proofs.answerer,
-            key: proofs.key,
-        };
-        Some((answerer, own))
+        let agreed = Agreed::new(run.crypto, run.id, &shared, theirs, ours);
+        Some((Self(agreed), own))
     }
 
     /// The proof to send and the key, if the joiner knows the password. If not, there is nothing to send.
     #[must_use]
-    pub fn check(self, proof: &Proof) -> Option<(Proof, Key)> {
-        is_same(&self.expected, proof).then_some((self.proof, self.key))
+    pub fn check(self, proof: &Proof, handshake: &[u8]) -> Option<(Proof, Key)> {
+        let Self(agreed) = self;
+        is_same(&agreed.joiners(handshake), proof)
+            .then(|| (agreed.answerers(handshake), agreed.key))
     }
 }
 
@@ -178,28 +175,38 @@ impl Said {
     }
 }
 
-struct Proofs {
-    joiner: Proof,
-    answerer: Proof,
+/// What the ends of a run have in common, if they know the same password.
+struct Agreed {
+    crypto: Crypto,
+    mac_key: [u8; 64],
+    joiner: Said,
+    answerer: Said,
     key: Key,
 }
 
-impl Proofs {
-    fn new(run: &Run<'_>, shared: &[u8; 32], joiner: &Said, answerer: &Said) -> Self {
-        let crypto = run.crypto;
-        let key = session_key(
-            crypto,
-            run.id,
-            shared,
-            &[joiner.0.as_slice(), &answerer.0].concat(),
-        );
-        let mac_key = crypto.hash(&[SUITE_MAC, run.id, &key]);
-        // HKDF is the MAC: it is made of HMAC, and the engine has it already.
+impl Agreed {
+    fn new(crypto: Crypto, id: &[u8], shared: &[u8; 32], joiner: Said, answerer: Said) -> Self {
+        let said = [joiner.0.as_slice(), &answerer.0].concat();
+        let key = session_key(crypto, id, shared, &said);
         Self {
-            joiner: crypto.derive(&mac_key, "password-joiner", &[&joiner.0]),
-            answerer: crypto.derive(&mac_key, "password-answerer", &[&answerer.0]),
+            crypto,
+            mac_key: crypto.hash(&[SUITE_MAC, id, &key]),
+            joiner,
+            answerer,
             key: crypto.derive(&key, "password-key", &[]),
         }
+    }
+
+    // HKDF is the MAC: it is made of HMAC, and the engine has it already.
+    fn joiners(&self, handshake: &[u8]) -> Proof {
+        let said = [self.joiner.0.as_slice(), handshake];
+        self.crypto.derive(&self.mac_key, "password-joiner", &said)
+    }
+
+    fn answerers(&self, handshake: &[u8]) -> Proof {
+        let said = [self.answerer.0.as_slice(), handshake];
+        self.crypto
+            .derive(&self.mac_key, "password-answerer", &said)
     }
 }
 

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 
 const GROUP: GroupId = GroupId([1; 32]);
 const ID: [u8; 16] = [2; 16];
+const HANDSHAKE: &[u8] = &[4; 64];
 
 fn party(number: u8) -> Party {
     Party {
@@ -35,6 +36,7 @@ struct Twist {
     group: GroupId,
     id: [u8; 16],
     password: [u8; 32],
+    handshake: &'static [u8],
 }
 
 impl Twist {
@@ -50,6 +52,7 @@ impl Twist {
         group: GROUP,
         id: ID,
         password: [9; 32],
+        handshake: HANDSHAKE,
     };
 
     /// The keys of both ends. None: one of them refuses.
@@ -64,8 +67,8 @@ impl Twist {
         };
         let (answerer, second) =
             Answerer::new(answering, &mut random, party(20), self.joiner_seen, &first)?;
-        let (proof, doubt) = joiner.prove(self.answerer_seen, &second)?;
-        let (proof, theirs) = answerer.check(&proof)?;
+        let (proof, doubt) = joiner.prove(self.answerer_seen, &second, HANDSHAKE)?;
+        let (proof, theirs) = answerer.check(&proof, self.handshake)?;
         Some((doubt.check(&proof)?, theirs))
     }
 }
@@ -105,6 +108,13 @@ fn whatever_differs_is_refused() {
             "run",
             Twist {
                 id: [6; 16],
+                ..none
+            },
+        ),
+        (
+            "handshake",
+            Twist {
+                handshake: &[5; 64],
                 ..none
             },
         ),
@@ -153,7 +163,7 @@ fn what_is_no_share_is_refused() {
     for share in [nothing, high] {
         let mut random = Random::new([3; 32]);
         let (joiner, _) = Joiner::new(run(&REAL, &password), &mut random, party(10));
-        assert!(joiner.prove(party(20), &share).is_none());
+        assert!(joiner.prove(party(20), &share, HANDSHAKE).is_none());
         let answerer = run(&REAL, &password);
         assert!(Answerer::new(answerer, &mut random, party(20), party(10), &share).is_none());
     }
@@ -165,7 +175,7 @@ fn a_share_thrown_back_proves_nothing() {
     let mut random = Random::new([3; 32]);
     let (joiner, share) = Joiner::new(run(&REAL, &password), &mut random, party(10));
     // Somebody without the password answers with what it got: share, identity, proof.
-    let (proof, doubt) = joiner.prove(party(10), &share).expect("it is an element");
+    let (proof, doubt) = joiner.prove(party(10), &share, HANDSHAKE).expect("it is an element");
     assert!(doubt.check(&proof).is_none());
 }
 
@@ -267,9 +277,9 @@ fn every_word_of_a_dictionary_explains_the_shares() {
         &first,
     )
     .expect("an element");
-    let (proof, _) = joiner.prove(party(20), &second).expect("an element");
+    let (proof, _) = joiner.prove(party(20), &second, HANDSHAKE).expect("an element");
     assert!(
-        answerer.check(&proof).is_none(),
+        answerer.check(&proof, HANDSHAKE).is_none(),
         "nothing is sent to a wrong guess"
     );
 
@@ -301,8 +311,8 @@ fn a_run_tests_the_one_word_that_was_chosen_before() {
             &first,
         )
         .expect("an element");
-        let (proof, doubt) = joiner.prove(party(20), &second).expect("an element");
-        match imposter.check(&proof) {
+        let (proof, doubt) = joiner.prove(party(20), &second, HANDSHAKE).expect("an element");
+        match imposter.check(&proof, HANDSHAKE) {
             Some((proof, _)) => {
                 assert!(doubt.check(&proof).is_some());
                 accepted.push(index);
@@ -323,8 +333,8 @@ fn what_a_listener_can_compute_makes_no_proof() {
     let answering = run(&REAL, &words[5]);
     let (answerer, second) =
         Answerer::new(answering, &mut random, party(20), party(10), &first).expect("an element");
-    let (proof, _) = joiner.prove(party(20), &second).expect("an element");
-    let (back, _) = answerer.check(&proof).expect("the same password");
+    let (proof, _) = joiner.prove(party(20), &second, HANDSHAKE).expect("an element");
+    let (back, _) = answerer.check(&proof, HANDSHAKE).expect("the same password");
     let point = |bytes: &[u8; 32]| {
         CompressedRistretto(*bytes)
             .decompress()
@@ -345,14 +355,15 @@ fn what_a_listener_can_compute_makes_no_proof() {
             a + b - generator,
         ] {
             let shared = guess.compress().to_bytes();
-            let proofs = Proofs::new(
-                &run,
+            let agreed = Agreed::new(
+                run.crypto,
+                run.id,
                 &shared,
-                &Said::new(&first, &party(10)),
-                &Said::new(&second, &party(20)),
+                Said::new(&first, &party(10)),
+                Said::new(&second, &party(20)),
             );
-            assert_ne!(proofs.joiner, proof);
-            assert_ne!(proofs.answerer, back);
+            assert_ne!(agreed.joiners(HANDSHAKE), proof);
+            assert_ne!(agreed.answerers(HANDSHAKE), back);
         }
     }
 }
@@ -366,10 +377,10 @@ proptest! {
         if let Some((answerer, _)) =
             Answerer::new(answering, &mut random, party(20), party(10), &share)
         {
-            prop_assert!(answerer.check(&proof).is_none());
+            prop_assert!(answerer.check(&proof, HANDSHAKE).is_none());
         }
         let (joiner, _) = Joiner::new(run(&REAL, &password), &mut random, party(10));
-        if let Some((_, doubt)) = joiner.prove(party(20), &share) {
+        if let Some((_, doubt)) = joiner.prove(party(20), &share, HANDSHAKE) {
             prop_assert!(doubt.check(&proof).is_none());
         }
     }
