@@ -10,6 +10,7 @@ pub mod noise;
 pub mod pake;
 pub mod real;
 pub mod stretch;
+pub mod work;
 
 /// What the engine asks of cryptography. Every function is pure; randomness comes as arguments.
 pub trait Primitives: Send + Sync {
@@ -102,7 +103,7 @@ pub fn signed_bytes(purpose: &str, scope: &[u8; 32], body: &[u8]) -> Vec<u8> {
 }
 
 /// The domain separation of every signature and derivation.
-fn label(purpose: &str) -> Vec<u8> {
+pub(crate) fn label(purpose: &str) -> Vec<u8> {
     let mut out = b"peer-group/1/".to_vec();
     out.extend_from_slice(purpose.as_bytes());
     // No purpose is a prefix of another one's bytes.

@@ -17,6 +17,7 @@ mod keeping;
 mod node;
 mod online;
 mod opening;
+mod password;
 mod records;
 mod saving;
 mod stretching;
@@ -26,7 +27,6 @@ use std::collections::VecDeque;
 
 use crate::crypto::{Crypto, REAL};
 use crate::error::{Code, Error};
-use crate::group::invitation::Invitation;
 use crate::group::properties::Properties;
 use crate::limits;
 use crate::names::{
@@ -140,10 +140,10 @@ impl Engine {
             Command::JoinGroup {
                 options,
                 invitation,
-            } => {
-                let invitation = Invitation::parse(self.core.config.crypto, &invitation)?;
-                self.open(options, What::JoinGroup(Box::new(invitation)))
-            }
+            } => self.join(options, &invitation, None),
+            command @ (Command::JoinWithPassword { .. }
+            | Command::GivePassword { .. }
+            | Command::CreatePasswordInvitation { .. }) => self.on_password(now, command),
             Command::CreateGraph { options, graph } => {
                 let scope = self.graph_scope(&graph)?;
                 self.open(options, What::CreateGraph(scope))
@@ -287,7 +287,9 @@ impl Engine {
             Input::Persisted { storage, .. } | Input::Loaded { storage, .. } => {
                 node.stores(*storage)
             }
-            Input::Tick | Input::Stretched { .. } => false,
+            Input::Stretched { stretch, .. } => node.stretches(*stretch),
+            Input::Worked { work, .. } => node.works(*work),
+            Input::Tick => false,
         };
         self.nodes
             .iter()

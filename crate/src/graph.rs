@@ -9,6 +9,7 @@ pub mod ending;
 pub mod flow;
 pub mod frames;
 mod gauges;
+pub mod guesses;
 pub mod handshake;
 pub mod lane;
 pub mod link;
@@ -16,6 +17,7 @@ pub mod mailbox;
 pub mod opening;
 pub mod overlay;
 pub mod pace;
+pub mod password;
 pub mod records;
 pub mod security;
 pub mod session;
@@ -44,6 +46,7 @@ use crate::wire::link::{ByeReason, Purpose, Signal, SignalBody};
 use direct::Direct;
 use link::{Link, Stage};
 use overlay::Overlay;
+use password::Guest;
 use records::Records;
 use security::Security;
 use session::OwnSession;
@@ -81,6 +84,8 @@ pub enum Timer {
     OpenAgain(ConnectionId),
     /// The app must have answered by now.
     Ask(AskId),
+    /// Somebody must have proved by now that it knows the password.
+    Guest,
     /// A dial is due.
     Dial,
     /// A record ends, refreshes itself or is due.
@@ -103,6 +108,8 @@ pub struct Graph {
     pub relay_only: bool,
     /// We have not been let in yet: knock at the door.
     pub newcomer: bool,
+    /// What a newcomer knocks with; None: not yet.
+    pub entry: Option<Purpose>,
     /// Signals to send, and to whom.
     pub signals: VecDeque<(NodeAddress, Signal)>,
     /// For the node.
@@ -125,6 +132,8 @@ pub struct Graph {
     /// Questions about records.
     verdicts: Set<AskId>,
     overlay: Overlay,
+    /// Who is being asked to prove that it knows the password.
+    guest: Option<Guest>,
     /// Calls whose attempt gave way to one from the other side, until that is opened.
     superseded: Vec<(NodeId, link::Caller)>,
     seen: VecDeque<[u8; 8]>,
@@ -142,6 +151,7 @@ impl Graph {
             ice_servers: Vec::new(),
             relay_only: false,
             newcomer: false,
+            entry: Some(Purpose::Join),
             signals: VecDeque::new(),
             news: VecDeque::new(),
             address: None,
@@ -156,6 +166,7 @@ impl Graph {
             asks: Map::new(),
             verdicts: Set::new(),
             overlay: Overlay::default(),
+            guest: None,
             superseded: Vec::new(),
             seen: VecDeque::new(),
             seen_set: Set::new(),
@@ -260,6 +271,7 @@ impl Graph {
                 Timer::Sweep => self.sweep(cx, security),
                 Timer::Pace => self.pace(cx),
                 Timer::Compare => self.compare_with_somebody(cx, security),
+                Timer::Guest => self.guest_left(cx, security),
                 Timer::Dial => self.maintain(cx, security),
             }
         }
@@ -341,8 +353,10 @@ impl Graph {
                 counter,
                 sealed,
             } => {
-                if let Some(link) = self.attempts.get(&attempt).copied() {
-                    self.sealed(cx, link, counter, &sealed);
+                if self.is_guests(attempt) {
+                    self.guest_said(cx, security, counter, &sealed);
+                } else if let Some(link) = self.attempts.get(&attempt).copied() {
+                    self.sealed(cx, security, link, counter, &sealed);
                 }
             }
         }
@@ -376,6 +390,8 @@ impl Graph {
         for direct in directs {
             self.end_direct(cx, direct, Some(Error::new(code)));
         }
+        // Nobody can prove anything to who is not there.
+        self.guest = None;
         self.overlay.forget_all();
         self.timers = Timers::default();
         self.asks.clear();

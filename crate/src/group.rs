@@ -7,6 +7,7 @@ pub mod identity;
 pub mod invitation;
 pub mod judge;
 pub mod open;
+pub mod password;
 pub mod properties;
 pub mod sealed;
 mod security;
@@ -18,6 +19,7 @@ use crate::sorted::Map;
 use std::collections::VecDeque;
 
 use crate::crypto::Crypto;
+use crate::crypto::stretch::Password;
 use crate::engine::command::{NewGroup, NewInvitation};
 use crate::error::{Code, Error};
 use crate::graph::security::{Psk, Rights, Security};
@@ -32,11 +34,16 @@ use crate::wire::seconds::{Clock, Seconds};
 
 use credential::{Body, Credential, Credentials, Role};
 use identity::{Card, Identity};
-use invitation::{Bearer, BearerBody, Bound, BoundBody, Head, Inside, Invitation, Invitee, Name};
+use invitation::{
+    Bearer, BearerBody, Bound, BoundBody, ByPassword, ByPasswordBody, Head, Inside, Invitation,
+    Invitee, Name,
+};
 use judge::{Judge, Member, Verified};
+use password::tending::Holder;
+use password::{Gate, Joining};
 use properties::SignedProperties;
 pub use security::Control;
-use state::{Epoch, GroupState};
+use state::{Chosen, Epoch, GroupState};
 
 /// What our credentials say, whenever somebody looks.
 struct Ever {
@@ -46,6 +53,8 @@ struct Ever {
     support: Vec<Credential>,
     /// Who came by no link, so may admit whoever comes by any.
     admit_all: Vec<PeerId>,
+    /// Who may let others in.
+    holders: Map<PeerId, Holder>,
 }
 
 /// One identity's part in a group.
@@ -70,6 +79,12 @@ pub struct Group {
     /// Worked out when it is asked for.
     ever: Option<Ever>,
     revision: u64,
+    /// While we want in by a password.
+    joining: Option<Joining>,
+    /// While we let others in by it.
+    gate: Gate,
+    /// A password that its creator has chosen and that is not in effect yet.
+    chosen: Option<Chosen>,
 }
 
 impl Group {
@@ -114,6 +129,9 @@ impl Group {
             peer_time_offset: 0,
             properties: Some(properties),
             credentials: List::default(),
+            asks_for: None,
+            password: chosen(new.password.as_ref(), 1),
+            verifiers: List::default(),
         })
     }
 
@@ -138,6 +156,7 @@ impl Group {
                 let inside = bound.open(crypto, identity)?;
                 (inside.door, inside.credentials.into_vec())
             }
+            Invitation::ByPassword(open) => (open.body.door, Vec::new()),
         };
         let head = invitation.head();
         let rendezvous = match rendezvous {
@@ -158,6 +177,9 @@ impl Group {
             peer_time_offset: 0,
             properties: None,
             credentials: List::default(),
+            asks_for: asks_for(invitation),
+            password: None,
+            verifiers: List::default(),
         })
     }
 
@@ -182,6 +204,9 @@ impl Group {
             verified: Verified::default(),
             ever: None,
             revision: 0,
+            joining: None,
+            gate: Gate::default(),
+            chosen: None,
         }
     }
 
@@ -200,19 +225,21 @@ impl Group {
     ) -> Vec<u8> {
         self.state.peer_time_offset = peer_time_offset;
         let mut credentials: Vec<Credential> = Vec::new();
-        let ours = self.state.properties.clone();
+        let ours = (self.state.properties.clone(), self.state.password.clone());
         for control in decided {
             match control {
                 Control::Credential { credential } => credentials.push(credential.clone()),
                 Control::Properties { properties } => {
+                    self.state.password = self.password_of(properties);
                     self.state.properties = Some(properties.clone());
                 }
+                Control::Verifier { .. } => {}
             }
         }
         credentials.extend(self.known.values().cloned());
         self.state.credentials = List::first(credentials);
         let stored = self.state.to_stored(self.crypto, &self.identity, random);
-        self.state.properties = ours;
+        (self.state.properties, self.state.password) = ours;
         stored
     }
 
@@ -343,6 +370,48 @@ impl Group {
         )
     }
 
+    /// An invitation for whoever knows the password: it says where, and holds no secret of it.
+    pub fn invite_by_password(&mut self, now: Now) -> Result<String, Error> {
+        if !self.state.synchronized {
+            return Err(Code::GroupNotReady.into());
+        }
+        let Some(rule) = self.rule().cloned() else {
+            return Err(Error::new(Code::InvalidGroupProperties)
+                .detail("the group was made without a password"));
+        };
+        let clock = self.clock(now);
+        if !self.own_membership(&clock)?.role.may_issue(Role::Member) {
+            return Err(Error::new(Code::NotAuthorized).detail("members cannot invite"));
+        }
+        let body = ByPasswordBody {
+            head: self.invitation_head(invitation_kind::PASSWORD),
+            door: self.state.door,
+            role: rule.role,
+            generation: rule.generation,
+            made: Seconds(clock.wall_s),
+        };
+        Ok(ByPassword::text(self.crypto, &self.identity.seed, body))
+    }
+
+    /// The password that goes with properties of ours.
+    fn password_of(&self, properties: &SignedProperties) -> Option<Chosen> {
+        let generation = properties.properties.password.as_ref()?.generation;
+        let chosen = self
+            .chosen
+            .as_ref()
+            .filter(|of| of.generation == generation);
+        chosen.or(self.state.password.as_ref()).cloned()
+    }
+
+    /// Notes the password that goes with properties which are about to be stored.
+    pub fn choose(&mut self, control: &Control, password: &Password) {
+        if let Control::Properties { properties } = control
+            && let Some(rule) = &properties.properties.password
+        {
+            self.chosen = chosen(Some(password), rule.generation);
+        }
+    }
+
     /// What an invitation of ours begins with.
     fn invitation_head(&self, kind: u8) -> Head {
         Head {
@@ -408,6 +477,7 @@ impl Group {
                 rights: judge.rights(),
                 support: judge.all_support(),
                 admit_all: judge.admit_all(),
+                holders: judge.holders(),
             }
         })
     }
@@ -495,6 +565,18 @@ impl Group {
         self.pending
             .retain(|credential| !support.contains(credential));
         self.learn(support);
+    }
+}
+
+fn chosen(password: Option<&Password>, generation: u32) -> Option<Chosen> {
+    let text = Text::new(password?.as_str())?;
+    Some(Chosen { generation, text })
+}
+
+fn asks_for(invitation: &Invitation) -> Option<u32> {
+    match invitation {
+        Invitation::ByPassword(open) => Some(open.body.generation),
+        _ => None,
     }
 }
 

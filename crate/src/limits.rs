@@ -79,6 +79,38 @@ pub const PASSWORD_BYTES: usize = 1024;
 /// Bytes that a text sealed under a password may hold: a membership with its chain and the group's
 /// properties takes some 10 000 at most.
 pub const SEALED_BYTES: usize = 64 * 1024;
+/// Pause between two runs of the password exchange that one member answers, after the first few.
+pub const GUESS_PAUSE_MS: Millis = 10_000;
+/// Runs that one member answers at once after a pause.
+pub const GUESS_BURST: Millis = 3;
+/// Wrong passwords of an hour in a group, from which on each further run must be worked for.
+pub const GUESSES_PER_HOUR: usize = 20;
+/// How long a wrong password is remembered.
+pub const GUESS_LIFE_MS: Millis = 3_600_000;
+/// Own wrong passwords that are remembered: as many as the pause allows in that time.
+pub const GUESSES_KEPT: usize = 512;
+/// Zero bits that work must make a hash begin with: some 0.4 s in a browser.
+pub const WORK_BITS: u8 = 18;
+/// The most that a joiner works for: whoever demands more is no honest member.
+pub const WORK_BITS_MAX: u8 = 20;
+/// How long work may be shown after it was demanded.
+pub const WORK_LIFE_MS: Millis = 5 * 60_000;
+/// Work that has bought a run and is remembered: more than the pause allows in that time.
+pub const WORK_SPENT: usize = 64;
+/// How often in a row a joiner stretches its password again because it is told of another generation.
+pub const GENERATIONS: u32 = 4;
+/// Before a joiner asks again somebody who knows another generation.
+pub const GENERATION_WAIT_MS: u32 = 2_000;
+/// Members that may hold the stretched password: the others cannot let in by it.
+pub const VERIFIERS: usize = 512;
+/// Verifiers that wait until their issuers are known.
+pub const PENDING_VERIFIERS: usize = 64;
+/// How long an admin waits for others to seal the password to somebody who is new.
+pub const RESEAL_PAUSE_MS: Millis = 3_000;
+/// Between two replacements of the password because of somebody who held it.
+pub const REPLACE_PAUSE_MS: Millis = 60_000;
+/// Bits that a password must be worth, by a simple estimate.
+pub const PASSWORD_BITS: u32 = 30;
 /// Identities of one store.
 pub const IDENTITIES: usize = 64;
 

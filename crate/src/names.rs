@@ -201,6 +201,10 @@ number_name!(
     /// A password that is being stretched.
     StretchId
 );
+number_name!(
+    /// Work that is being done.
+    WorkId
+);
 
 /// The two kinds of connections.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -223,10 +227,11 @@ pub struct NodeAddress {
 }
 
 /// What a member may do. A role includes those below it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 #[repr(u8)]
 pub enum Role {
     /// Publishes.
+    #[default]
     Member = 1,
     /// Invites members and inviting members too.
     InvitingMember = 2,

@@ -5,6 +5,7 @@ pub mod codec;
 pub mod description;
 pub mod link;
 pub mod numbers;
+pub mod password;
 pub mod rendezvous;
 pub mod seconds;
 pub mod sync;

@@ -48,6 +48,9 @@ export interface GroupEvents extends HandleEvents {
   'properties-changed': CustomEvent<void>;
   /** Going online failed, with the reason. PEER_GROUP_EVENT_CONNECTION_FAILED. */
   'connection-failed': CustomEvent<PeerError>;
+  /** A member said that the password is wrong: connect({ password }) tries another one.
+   *  PEER_GROUP_EVENT_AUTHENTICATION_FAILED. */
+  'authentication-failed': CustomEvent<PeerError>;
 }
 
 /** An open group: one handle on it. */
@@ -90,6 +93,20 @@ export class PeerGroup extends Handle<GroupEvents> {
     const text = checkedText('PeerGroup.join', 'invitation', invitation);
     const given = checked('PeerGroup.join', 'open', options);
     return PeerGroup.#opening(given, (engine, open) => engine.joinGroup(open, text));
+  }
+
+  /** Takes an invitation that asks for the group's password. Local: a member checks it at connect(), and a
+   *  wrong one is 'wrong-password' there. PeerGroupPasswordJoin. */
+  static async joinWithPassword(
+    invitation: string,
+    password: string,
+    options?: OpenOptions,
+  ): Promise<PeerGroup> {
+    const call = 'PeerGroup.joinWithPassword';
+    const text = checkedText(call, 'invitation', invitation);
+    const secret = checkedText(call, 'password', password);
+    const given = checked(call, 'open', options);
+    return PeerGroup.#opening(given, (engine, open) => engine.joinWithPassword(open, text, secret));
   }
 
   /** The groups that an identity created or joined here. Local. PeerEnumGroups. */
@@ -152,6 +169,14 @@ export class PeerGroup extends Handle<GroupEvents> {
   async connect(options?: ConnectOptions): Promise<GroupStatus> {
     const given = checked('connect', 'connect', options);
     requireWebRtc();
+    const { password } = given;
+    if (password !== undefined) {
+      const { answer } = this.request(
+        (engine, handle) => engine.givePassword(handle, password),
+        nothing,
+      );
+      await answer;
+    }
     const { answer } = this.request(
       (engine, handle) => engine.connect(handle, timeoutOf(given), [...(given.addresses ?? [])]),
       statusOf,
@@ -189,6 +214,16 @@ export class PeerGroup extends Handle<GroupEvents> {
     return answer;
   }
 
+  /** A text that says where the group is: whoever knows its password joins with it. There is no secret of
+   *  the password in it. For admins and inviting members. PeerGroupCreatePasswordInvitation. */
+  async createPasswordInvitation(): Promise<string> {
+    const { answer } = this.request(
+      (engine, handle) => engine.createPasswordInvitation(handle),
+      textOf,
+    );
+    return answer;
+  }
+
   /** What the group is like. 'group-not-ready' before the first synchronisation.
    *  PeerGroupGetProperties. */
   properties(): GroupProperties {
@@ -201,9 +236,10 @@ export class PeerGroup extends Handle<GroupEvents> {
     if (typeof change !== 'object' || change === null)
       throw invalidArgument('setProperties: the change must be an object');
     const given = checkedChange(change, () => this.properties());
-    const { friendlyName, comment, presenceLifetime } = given;
+    const { friendlyName, comment, presenceLifetime, password } = given;
     const { answer } = this.request(
-      (engine, handle) => engine.setProperties(handle, friendlyName, comment, presenceLifetime),
+      (engine, handle) =>
+        engine.setProperties(handle, friendlyName, comment, presenceLifetime, password),
       nothing,
     );
     await answer;
@@ -266,6 +302,11 @@ export class PeerGroup extends Handle<GroupEvents> {
   /** @internal */
   protected override failed(error: PeerError): void {
     this.emit(new CustomEvent('connection-failed', { detail: error }));
+  }
+
+  /** @internal */
+  protected override notAuthenticated(error: PeerError): void {
+    this.emit(new CustomEvent('authentication-failed', { detail: error }));
   }
 
   static async #opening(

@@ -261,6 +261,9 @@ export abstract class Handle<M extends HandleEvents>
   protected failed(_error: PeerError): void {}
 
   /** @internal */
+  protected notAuthenticated(_error: PeerError): void {}
+
+  /** @internal */
   protected propertiesChanged(): void {}
 
   #connectionOf(request: number, answer: Promise<unknown>): ConnectionId {
@@ -290,6 +293,9 @@ export abstract class Handle<M extends HandleEvents>
       storageFailed: (error) => this.#tell('storage-failed', error),
       typeSynchronized: (type) => {
         if (!this.#end) this.typeSynchronized(type);
+      },
+      authenticationFailed: (error) => {
+        if (!this.#end) this.notAuthenticated(error);
       },
       connectionFailed: (error) => {
         if (!this.#end) this.failed(error);

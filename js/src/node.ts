@@ -43,6 +43,7 @@ export interface Subject {
   /** Graphs: every record of that type is here. */
   typeSynchronized(type: string): void;
   storageFailed(error: PeerError): void;
+  authenticationFailed(error: PeerError): void;
   connectionFailed(error: PeerError): void;
   /** It is closed. Nothing more is told to it. */
   ended(reason: PeerError | undefined): void;
@@ -101,6 +102,9 @@ export class LocalNode {
         break;
       case 'storage-failed':
         this.#each((subject) => subject.storageFailed(fromFailure(event.failure)));
+        break;
+      case 'authentication-failed':
+        this.#each((subject) => subject.authenticationFailed(fromFailure(event.failure)));
         break;
       case 'failed':
         this.#each((subject) => subject.connectionFailed(fromFailure(event.failure)));

@@ -69,6 +69,11 @@ export interface CreateOptions extends OpenOptions {
   readonly memberDataLifetime?: number;
   /** Seconds that a presence lives: 300 to 86 400 (a day). Default 300. */
   readonly presenceLifetime?: number;
+  /** Whoever knows it may join, at any member that may invite: 'password-does-not-meet-policy' says what
+   *  is too easy about one. Default: nobody joins by a password. */
+  readonly password?: string;
+  /** What the password makes of whoever knows it. Default 'member'. */
+  readonly passwordRole?: Exclude<Role, 'admin'>;
   /** Go online at once: a group that nobody serves cannot be joined. Default false. */
   readonly connect?: boolean | ConnectOptions;
 }
@@ -76,7 +81,10 @@ export interface CreateOptions extends OpenOptions {
 /** What is to be different about a group. */
 export type PropertiesChange = Partial<
   Pick<GroupProperties, 'friendlyName' | 'comment' | 'presenceLifetime'>
->;
+> & {
+  /** Another password, of a group that was made with one. The old one opens nothing any more. */
+  readonly password?: string;
+};
 
 /** What the app says about a record: keep it, refuse it, or ask again when told to. */
 export type Verdict = 'accept' | 'reject' | 'defer';
@@ -113,6 +121,8 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal;
   /** Skip discovery and try these. PeerGroupConnectByAddress. */
   readonly addresses?: readonly NodeAddress[];
+  /** Of a group that is joined by password: another one, after 'wrong-password'. */
+  readonly password?: string;
 }
 
 export interface DirectOptions {
@@ -224,7 +234,7 @@ const GRAPH: Checks = {
 };
 const LISTEN: Checks = { signal, once: flag, filter: text };
 const OF_RECORDS: Checks = { type: text, creator: text };
-const CONNECT: Checks = { timeout: milliseconds, signal, addresses };
+const CONNECT: Checks = { timeout: milliseconds, signal, addresses, password: text };
 
 /** The tables of options, by call. */
 export const TABLES = {
@@ -245,10 +255,15 @@ export const TABLES = {
     presenceDisabled: flag,
     memberDataLifetime: lifetime,
     presenceLifetime: lifetime,
+    password: text,
+    passwordRole: is(
+      (value) => value === 'member' || value === 'inviting-member',
+      "'member' or 'inviting-member'",
+    ),
     connect: (value: unknown) =>
       typeof value === 'boolean' || isObject(value) ? undefined : 'true, false or connect options',
   },
-  properties: { friendlyName: text, comment: text, presenceLifetime: lifetime },
+  properties: { friendlyName: text, comment: text, presenceLifetime: lifetime, password: text },
   createGraph: { ...GRAPH, graphId: text },
   openGraph: { ...GRAPH, syncPrecedence: types },
   security: { validateRecord: callable },
@@ -324,6 +339,8 @@ export function newGroupArguments(given: CreateOptions): NewGroupArguments {
     presenceDisabled: given.presenceDisabled ?? false,
     memberDataLifetime,
     presenceLifetime: given.presenceLifetime,
+    password: given.password,
+    passwordRole: given.passwordRole,
   };
 }
 

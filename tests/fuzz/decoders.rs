@@ -10,10 +10,11 @@ use std::borrow::Cow;
 use peer_group::crypto::{FAKE, Primitives as _, signed_bytes};
 use peer_group::graph::mailbox::ServerUrl;
 use peer_group::graph::session::Session;
+use peer_group::group::Control;
 use peer_group::group::credential::{Credential, Credentials};
 use peer_group::group::discovery::Standing;
 use peer_group::group::identity::{ALONE, Card, Identity};
-use peer_group::group::invitation::{Bearer, Bound, preview};
+use peer_group::group::invitation::{Bearer, Bound, ByPassword, preview};
 use peer_group::group::properties::SignedProperties;
 use peer_group::group::sealed::Sealed;
 use peer_group::group::state::{GraphState, GroupState};
@@ -23,6 +24,7 @@ use peer_group::wire::codec::Wire;
 use peer_group::wire::description::Description;
 use peer_group::wire::link::{Hello, Packet, Reply, Signal, Trickle};
 use peer_group::wire::numbers::stored;
+use peer_group::wire::password::{Asking, Challenge};
 use peer_group::wire::rendezvous::{ClientMessage, ServerMessage};
 use peer_group::wire::sync::{Answers, Digests, Message};
 use peer_group::wire::text::{self, TextKind};
@@ -70,6 +72,9 @@ pub(crate) const TARGETS: &[Target] = &[
     decoder("credential", whole::<Credential>),
     decoder("credentials", whole::<Credentials>),
     decoder("properties", whole::<SignedProperties>),
+    decoder("control", whole::<Control>),
+    decoder("asking", whole::<Asking>),
+    decoder("challenge", whole::<Challenge>),
     decoder("identity", identity),
     decoder("card", card),
     decoder("sealed-text", sealed_text),
@@ -180,6 +185,10 @@ fn invitation(bytes: &[u8]) -> bool {
             &FAKE,
             &text::encode(TextKind::Invitation, &Bound { body, signature }.to_bytes()),
         );
+    }
+    if let Some(ByPassword { body, .. }) = read::<ByPassword>(bytes) {
+        let issuer = FAKE.public_key(&body.head.issuer.0);
+        let _ = preview(&FAKE, &ByPassword::text(&FAKE, &issuer, body));
     }
     let Some(Bearer { body, seed, .. }) = read::<Bearer>(bytes) else {
         return parsed.is_ok();

@@ -12,6 +12,7 @@ mod coverage;
 mod decoders;
 mod mutate;
 mod pair;
+mod passwords;
 mod records;
 mod rooms;
 mod samples;

@@ -25,6 +25,7 @@ use peer_group::wire::text::{self, TextKind};
 use crate::attempt::attempt;
 use crate::decoders::Target;
 use crate::pair::{self, What};
+use crate::passwords;
 use crate::records;
 use crate::rooms;
 use crate::turn;
@@ -48,6 +49,7 @@ impl Samples {
             credentials(),
             kept_records(),
             texts(),
+            passwords::messages(),
         ] {
             messages.extend(made);
         }

@@ -359,6 +359,7 @@ impl Engines {
             Effect::AddCandidate { .. }
             | Effect::CloseLink { .. }
             | Effect::Stretch { .. }
+            | Effect::Work { .. }
             | Effect::Unlock { .. }
             | Effect::Ask { .. } => {}
         }

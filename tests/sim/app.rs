@@ -190,6 +190,7 @@ impl World {
             Command::OpenGroup { .. } => Asked::Reopen,
             Command::CreateGroup { .. }
             | Command::JoinGroup { .. }
+            | Command::JoinWithPassword { .. }
             | Command::CreateGraph { .. }
             | Command::OpenGraph { .. } => Asked::Open,
             Command::Connect { .. } => Asked::Connect,
@@ -449,6 +450,7 @@ impl World {
             }
             Event::PropertiesChanged { .. }
             | Event::ConnectionFailed { .. }
+            | Event::AuthenticationFailed { .. }
             | Event::StorageFailed { .. } => {}
             Event::Closed { handle, .. } => self.handle_closed(machine, handle),
         }

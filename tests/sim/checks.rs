@@ -9,7 +9,7 @@ use peer_group::engine::input::Input;
 use peer_group::limits;
 use peer_group::names::{
     AskId, ConnectionId, ConnectionKind, HandleId, LinkId, NodeIndex, RequestId, SocketId,
-    StorageId, StretchId,
+    StorageId, StretchId, WorkId,
 };
 use peer_group::time::Millis;
 
@@ -64,6 +64,7 @@ pub struct Model {
     asks: BTreeSet<AskId>,
     locks: BTreeSet<NodeIndex>,
     stretchings: BTreeSet<StretchId>,
+    works: BTreeSet<WorkId>,
     dials: VecDeque<Millis>,
     /// What the engine does now, neither the app nor another node asked for.
     unasked: bool,
@@ -219,6 +220,13 @@ impl Model {
                     broken("a password stretched twice")
                 }
             }
+            Effect::Work { work, .. } => {
+                if self.works.insert(*work) {
+                    Ok(())
+                } else {
+                    broken("work done twice")
+                }
+            }
             Effect::Lock { node, .. } => {
                 if self.locks.insert(*node) {
                     Ok(())
@@ -314,6 +322,7 @@ impl Model {
             | Event::RecordChanged { node, .. }
             | Event::TypeSynchronized { node, .. }
             | Event::StorageFailed { node, .. }
+            | Event::AuthenticationFailed { node, .. }
             | Event::ConnectionFailed { node, .. } => self.node_is_open(*node, event),
             Event::NeighborConnection { node, change } => {
                 self.node_is_open(*node, event)?;

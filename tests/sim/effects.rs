@@ -1,5 +1,6 @@
 //! What engines want done: the driver's part, played by the world.
 
+use peer_group::crypto::work::solve;
 use peer_group::engine::command::Store;
 use peer_group::engine::effect::{Effect, Question};
 use peer_group::engine::input::{Input, StorageFault, Verdict};
@@ -89,6 +90,13 @@ impl World {
                 let crypto = self.options.crypto;
                 let key = crypto.stretch(password.as_bytes(), &salt, cost);
                 self.soon(machine, Input::Stretched { stretch, key });
+            }
+            Effect::Work { .. } if self.machines[machine].idle => {}
+            Effect::Work { work, puzzle, bits } => {
+                let found = solve(self.options.crypto, &puzzle, bits, 0, u64::MAX);
+                let answer = found.expect("there are 2^64 to try");
+                self.machines[machine].worked += 1;
+                self.soon(machine, Input::Worked { work, answer });
             }
             Effect::Lock { node, .. } => self.soon(
                 machine,

@@ -89,6 +89,10 @@ pub struct Machine {
     apart: Option<i64>,
     /// The wall clock was set, and no timer has run since.
     clock_was_set: bool,
+    /// It does no work that others demand.
+    pub idle: bool,
+    /// How often it did such work.
+    pub worked: usize,
     /// The app.
     pub app: App,
     /// What the engine said so far, for the checks.
@@ -129,6 +133,8 @@ impl Machine {
             wall_offset: 0,
             apart: None,
             clock_was_set: false,
+            idle: false,
+            worked: 0,
             app: App::new(index == 0),
             model: Model::default(),
             heard: Vec::new(),

@@ -8,9 +8,11 @@ mod golden;
 
 use golden::golden;
 use peer_group::group::Control;
+use peer_group::group::invitation::{ByPassword, ByPasswordBody, Head};
+use peer_group::group::password::verifier::{Verifier, VerifierBody};
 use peer_group::group::properties::{PasswordRule, Properties, SignedProperties};
-use peer_group::names::{PeerId, Role};
-use peer_group::wire::codec::Text;
+use peer_group::names::{GroupId, PeerId, Role};
+use peer_group::wire::codec::{List, Text};
 use peer_group::wire::seconds::Seconds;
 
 fn properties(password: Option<PasswordRule>) -> Properties {
@@ -53,5 +55,51 @@ fn properties_as_a_control_item() {
     golden(
         &Control::Properties { properties },
         &format!("02 {PROPERTIES} 00 09*64"),
+    );
+}
+
+#[test]
+fn who_holds_the_stretched_password() {
+    let body = VerifierBody {
+        generation: 300,
+        holder: PeerId([1; 32]),
+        half: [2; 32],
+        sealed: [3; 48],
+        issuer: [4; 32],
+    };
+    let verifier = Verifier {
+        body,
+        signature: [5; 64],
+    };
+    golden(
+        &Control::Verifier { verifier },
+        "05 ac02 01*32 02*32 03*48 04*32 05*64",
+    );
+}
+
+#[test]
+fn an_invitation_that_asks_for_the_password() {
+    let head = Head {
+        kind: 3,
+        group: GroupId([1; 32]),
+        friendly_name: Text::new("Tea").expect("short"),
+        issuer: PeerId([2; 32]),
+        issuer_name: Text::new("").expect("short"),
+        rendezvous: List::default(),
+    };
+    let body = ByPasswordBody {
+        head,
+        door: [3; 16],
+        role: Role::Member,
+        generation: 300,
+        made: Seconds(1),
+    };
+    let invitation = ByPassword {
+        body,
+        signature: [4; 64],
+    };
+    golden(
+        &invitation,
+        "03 01*32 03 546561 02*32 00 00 03*16 01 ac02 0100000000 04*64",
     );
 }

@@ -12,7 +12,8 @@ use peer_group::error::Code;
 use peer_group::graph::session::{Session, SessionBody};
 use peer_group::group::credential::{Body, Credential, Role};
 use peer_group::group::identity::{Card, Identity};
-use peer_group::group::invitation::{Bearer, Bound, preview};
+use peer_group::group::invitation::{Bearer, Bound, ByPassword, preview};
+use peer_group::group::password::verifier::Verifier;
 use peer_group::group::sealed::{Sealed, seal};
 use peer_group::group::state::GroupState;
 use peer_group::names::{Attempt, NodeAddress, PeerId, SessionKey, Tag};
@@ -21,6 +22,7 @@ use peer_group::wire::description::{Description, Line, Other};
 use peer_group::wire::link::{
     ByeReason, Frame, Hello, Packet, Purpose, Reply, Signal, SignalBody, Trickle,
 };
+use peer_group::wire::password::{Asking, Challenge, Worked};
 use peer_group::wire::seconds::Seconds;
 use peer_group::wire::text::{TextKind, decode};
 use proptest::prelude::*;
@@ -220,6 +222,47 @@ fn handshake_payloads() {
 }
 
 #[test]
+fn what_is_said_of_a_password() {
+    let knock = SignalBody::Initiate {
+        purpose: Purpose::Password,
+        knows_session: false,
+        psk_id: [2; 8],
+        noise: small(&[5]),
+    };
+    golden(&Signal(knock), "01 01 04 00 02*8 01 05");
+    let asking = Asking {
+        generation: 300,
+        share: [1; 32],
+        sealing: [2; 32],
+        work: None,
+    };
+    golden(&asking, "ac02 01*32 02*32 00");
+    let work = Some(Worked { at: 300, answer: 5 });
+    golden(&Asking { work, ..asking }, "ac02 01*32 02*32 01 ac02 05");
+    golden(&Challenge::Share { share: [3; 32] }, "01 03*32");
+    golden(&Challenge::Generation { generation: 2 }, "02 02");
+    let demand = Challenge::Work {
+        bits: 18,
+        at: 300,
+        puzzle: [4; 32],
+    };
+    golden(&demand, "03 12 ac02 04*32");
+    golden(&Challenge::Later { after_ms: 300 }, "04 ac02");
+    let challenge = Reply::Challenge {
+        session: small(&[1]),
+        proof: small(&[2]),
+        said: small(&[3]),
+    };
+    golden(&challenge, "03 01 01 01 02 01 03");
+    golden(&Trickle::Proof { proof: [6; 32] }, "04 06*32");
+    let admitted = Trickle::Admitted {
+        proof: [7; 32],
+        grant: small(&[8, 9]),
+    };
+    golden(&admitted, "05 07*32 02 0809");
+}
+
+#[test]
 fn what_is_signed_and_kept() {
     let body = SessionBody {
         peer: PeerId([1; 32]),
@@ -352,6 +395,10 @@ proptest! {
         one::<Credential>(&input)?;
         one::<Bearer>(&input)?;
         one::<Bound>(&input)?;
+        one::<ByPassword>(&input)?;
+        one::<Verifier>(&input)?;
+        one::<Asking>(&input)?;
+        one::<Challenge>(&input)?;
         one::<GroupState>(&input)?;
         one::<Identity>(&input)?;
         one::<Card>(&input)?;

@@ -107,12 +107,7 @@ impl Joiner {
 
     /// The proof to send, and what checks the answerer's. Nothing if its share is none.
     #[must_use]
-    pub fn prove(
-        self,
-        answerer: Party,
-        share: &Share,
-        handshake: &[u8],
-    ) -> Option<(Proof, Doubt)> {
+    pub fn prove(self, answerer: Party, share: &Share, handshake: &[u8]) -> Option<(Proof, Doubt)> {
         let shared = self.crypto.multiply(&self.scalar, share)?;
         let ours = Said::new(&self.share, &self.party);
         let theirs = Said::new(share, &answerer);

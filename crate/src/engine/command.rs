@@ -128,6 +128,10 @@ pub struct NewGroup {
     pub member_data_lifetime: Option<u32>,
     /// Seconds that a presence lives. None: 300.
     pub presence_lifetime: Option<u32>,
+    /// Whoever knows it may join. None: nobody joins by a password.
+    pub password: Option<Password>,
+    /// What it makes of them: no admin.
+    pub password_role: Role,
 }
 
 /// What is to be different about a group. None: stays.
@@ -139,6 +143,8 @@ pub struct PropertiesChange {
     pub comment: Option<String>,
     /// Seconds that a presence lives.
     pub presence_lifetime: Option<u32>,
+    /// Another password, of a group that has one.
+    pub password: Option<Password>,
 }
 
 /// What an invitation may do.
@@ -280,6 +286,24 @@ pub enum Command {
         /// The text of the invitation.
         invitation: String,
     },
+    /// Takes an invitation that asks for a password. Local, as `JoinGroup` is: a member checks the
+    /// password when the group is met. Answered with `Opened`.
+    JoinWithPassword {
+        /// How to open it.
+        options: OpenOptions,
+        /// The text of the invitation.
+        invitation: String,
+        /// As somebody said it.
+        password: Password,
+    },
+    /// Gives the password to come in with, as for another try after a wrong one: `Connect` is what tries.
+    /// Members need none. Answered with `Done`, at once.
+    GivePassword {
+        /// Of a group.
+        handle: HandleId,
+        /// As somebody said it.
+        password: Password,
+    },
     /// Makes a graph, once ever per id. Answered with `Opened`.
     CreateGraph {
         /// How to open it.
@@ -416,6 +440,11 @@ pub enum Command {
         handle: HandleId,
         /// What it may do.
         invitation: NewInvitation,
+    },
+    /// Makes an invitation for whoever knows the group's password. Answered with `Invitation`.
+    CreatePasswordInvitation {
+        /// Of a group.
+        handle: HandleId,
     },
     /// Changes a group's properties: its creator may. Answered with `Done` once that is durable.
     SetProperties {

@@ -237,10 +237,13 @@ impl Engine {
         change: &PropertiesChange,
     ) -> Result<RequestId, Error> {
         self.on_node(now, handle, true, |node, _, request| {
-            let Kind::Group(group) = &node.kind else {
+            let Kind::Group(group) = &mut node.kind else {
                 return Err(Code::InvalidGroup.into());
             };
             let changed = group.change_properties(node.decisions.items(), change)?;
+            if let Some(password) = &change.password {
+                group.choose(&changed, password);
+            }
             node.decide(request, Answer::Done, vec![changed]);
             Ok(None)
         })

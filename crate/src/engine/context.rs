@@ -10,6 +10,7 @@ use crate::error::{Code, Error};
 use crate::limits;
 use crate::names::{
     AskId, ConnectionId, HandleId, LinkId, NodeIndex, RequestId, SocketId, StorageId, StretchId,
+    WorkId,
 };
 use crate::random::Random;
 use crate::time::Now;
@@ -64,6 +65,11 @@ impl Ids {
     /// A new stretching of a password.
     pub fn stretch(&mut self) -> StretchId {
         StretchId(self.next())
+    }
+
+    /// New work.
+    pub fn work(&mut self) -> WorkId {
+        WorkId(self.next())
     }
 
     fn request(&mut self) -> RequestId {

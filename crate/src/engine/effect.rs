@@ -4,7 +4,9 @@ use super::command::{IceServer, Store};
 use super::event::{RecordChange, RecordInfo};
 use super::input::Channel;
 use crate::crypto::stretch::{Cost, Password};
-use crate::names::{AskId, LinkId, NodeId, NodeIndex, PeerId, SocketId, StorageId, StretchId};
+use crate::names::{
+    AskId, LinkId, NodeId, NodeIndex, PeerId, SocketId, StorageId, StretchId, WorkId,
+};
 
 /// Which end of a link describes itself first.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -140,6 +142,16 @@ pub enum Effect {
         salt: [u8; 16],
         /// At what cost.
         cost: Cost,
+    },
+    /// Find an answer that [solves](crate::crypto::work::solve) a puzzle; report `Worked`. It takes some
+    /// 2^bits tries, so the driver does it in pieces and keeps nobody waiting.
+    Work {
+        /// Its name.
+        work: WorkId,
+        /// What is to be solved.
+        puzzle: [u8; 32],
+        /// Zero bits to find.
+        bits: u8,
     },
     /// Take the lock of that name, which one page of a browser may hold at a time; report `Locked`
     /// without waiting for another holder.

@@ -339,6 +339,13 @@ pub enum Event {
         /// Why.
         error: Error,
     },
+    /// A member said that the password is wrong. `GivePassword` and `Connect` try another one.
+    AuthenticationFailed {
+        /// At which node.
+        node: NodeIndex,
+        /// Why.
+        error: Error,
+    },
     /// A handle was closed: by `Close`, `Shutdown`, or for the reason given.
     Closed {
         /// Which.

@@ -1,7 +1,7 @@
 //! What happened in the world. Types only: the driver reports, the engine decides.
 
 use crate::error::{CandidateKind, Stage};
-use crate::names::{AskId, LinkId, NodeIndex, SocketId, StorageId, StretchId};
+use crate::names::{AskId, LinkId, NodeIndex, SocketId, StorageId, StretchId, WorkId};
 
 /// One of the two channels of a link.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -139,6 +139,13 @@ pub enum Input {
         stretch: StretchId,
         /// The key; None: there was not the memory.
         key: Option<[u8; 32]>,
+    },
+    /// Work was done.
+    Worked {
+        /// Which.
+        work: WorkId,
+        /// The answer.
+        answer: u64,
     },
     /// The lock on a node was given, or somebody else has it.
     Locked {

@@ -7,6 +7,7 @@ use super::context::Context;
 use super::event::{Event, State, Status};
 use super::input::Input;
 use super::keeping::Keeper;
+use super::password::Computing;
 use super::saving::Decisions;
 use crate::error::{Code, Error, Stage};
 use crate::graph::link::Caller;
@@ -65,6 +66,8 @@ pub(super) enum Timer {
     Begin,
     /// Try again to store what others wrote.
     StoreAgain,
+    /// Somebody new may need the group's password.
+    Tend,
 }
 
 /// A node.
@@ -101,6 +104,8 @@ pub(super) struct Node {
     pub(super) save_failed: bool,
     pub(super) decisions: Decisions,
     pub(super) trouble: Option<Error>,
+    /// What the driver is computing for the group.
+    pub(super) computing: Option<Computing>,
 }
 
 impl Node {
@@ -144,6 +149,7 @@ impl Node {
             save_failed: false,
             decisions: Decisions::default(),
             trouble: None,
+            computing: None,
         };
         node.status = node.current_status();
         node
@@ -263,6 +269,8 @@ impl Node {
                     self.store_again();
                     continue;
                 }
+                // It is looked at whenever anything has settled.
+                Timer::Tend => continue,
             };
             if self.listeners.contains(&request) {
                 self.listeners.retain(|r| *r != request);
@@ -323,6 +331,8 @@ impl Node {
             | Input::SocketClosed { .. } => {
                 self.mailbox.input(cx, input);
             }
+            Input::Stretched { key, .. } => self.stretched(cx, key),
+            Input::Worked { answer, .. } => self.worked(cx, answer),
             Input::Locked { granted, .. } => self.locked(cx, granted),
             Input::Answered { ask, verdict } => self.graph.answered(cx, ask, verdict),
             Input::Persisted { storage, result } if self.keeper.owns(storage) => {
@@ -349,6 +359,7 @@ impl Node {
             } else if let Some(news) = self.graph.news.pop_front() {
                 self.news(cx, news);
             } else {
+                self.tend(cx);
                 self.spread();
                 self.graph.weigh_again(cx, self.kind.security());
                 self.graph.plan_records(cx, self.kind.security());
@@ -432,6 +443,9 @@ impl Node {
         let Kind::Group(group) = &mut self.kind else {
             return None;
         };
+        if group.joins_by_password() {
+            return self.lacks_password();
+        }
         let clock = group.clock(cx.now);
         group.own_membership(&clock).err()
     }
@@ -462,6 +476,9 @@ impl Node {
         match news {
             News::Linked | News::Unlinked => {}
             News::Changed => self.dirty = true,
+            News::DialFailed(error) if error.code == Code::WrongPassword => {
+                self.was_wrong(cx, &error);
+            }
             News::DialFailed(error) => {
                 // A member's no says more than somebody else's silence.
                 let silence_after_no = !is_final(error.code)

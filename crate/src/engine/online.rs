@@ -220,7 +220,11 @@ impl Node {
         }
         match trouble {
             Some(error)
-                if is_final(error.code) || error.code == Code::ConnectionNotAuthenticated =>
+                if is_final(error.code)
+                    || matches!(
+                        error.code,
+                        Code::ConnectionNotAuthenticated | Code::RateLimited
+                    ) =>
             {
                 error
             }

@@ -10,6 +10,7 @@ use super::input::{Entry, StorageFault};
 use super::keeping::{Keeper, read, save_error};
 use super::node::{Kind, Node};
 use crate::crypto::Crypto;
+use crate::crypto::stretch::Password;
 use crate::error::{Code, Error};
 use crate::graph::Graph;
 use crate::graph::clock::PeerClock;
@@ -35,7 +36,8 @@ use crate::wire::numbers::stored;
 pub(super) enum What {
     CreateGroup(NewGroup),
     OpenGroup(GroupId),
-    JoinGroup(Box<Invitation>),
+    /// With the password that it asks for, if it does.
+    JoinGroup(Box<Invitation>, Option<Password>),
     CreateGraph(GroupId),
     OpenGraph(GroupId),
     DeleteGroup(GroupId),
@@ -242,7 +244,7 @@ impl Engine {
                     Err(error) => self.answer(plan.request, Err(error)),
                 };
             }
-            What::JoinGroup(invitation) => GroupState::key(invitation.head().group, peer),
+            What::JoinGroup(invitation, _) => GroupState::key(invitation.head().group, peer),
             What::OpenGroup(group) => GroupState::key(*group, peer),
             What::ImportGroup(state, _) => GroupState::key(state.group, peer),
             What::CreateGraph(graph) | What::OpenGraph(graph) => GraphState::key(*graph, peer),
@@ -303,7 +305,7 @@ impl Engine {
                     Err(error) => self.answer(plan.request, Err(error)),
                 }
             }
-            What::JoinGroup(invitation) => {
+            What::JoinGroup(invitation, _) => {
                 let key = GroupState::key(invitation.head().group, peer);
                 let stored = bytes.and_then(|bytes| read(&key, &bytes));
                 // Joining again as a member gives the group there is.
@@ -463,6 +465,9 @@ impl Engine {
             return;
         };
         node.handles.insert(handle);
+        if let What::JoinGroup(_, Some(password)) = plan.what {
+            node.come_with(password);
+        }
         let opened = Opened {
             handle,
             node: index,

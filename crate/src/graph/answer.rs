@@ -2,6 +2,7 @@
 
 use super::handshake::session_bytes;
 use super::link::{Answering, Caller, Link, Remote, Stage};
+use super::password::Arrival;
 use super::security::Security;
 use super::session::Session;
 use super::{Graph, News};
@@ -81,6 +82,16 @@ impl Graph {
             session: SessionKey(responder.remote),
         };
         let attempt = Attempt(attempt);
+        if knock.purpose == Purpose::Password {
+            let arrival = Arrival {
+                address,
+                attempt,
+                responder,
+                hello,
+                session,
+            };
+            return self.guest_came(cx, security, arrival);
+        }
         let judged = self.admit(cx, security, knock.purpose, &hello, &session, &address);
         let grant = match judged {
             Ok(grant) => grant,
@@ -111,6 +122,26 @@ impl Graph {
         session: &Session,
         address: &NodeAddress,
     ) -> Result<Vec<u8>, Error> {
+        self.is_itself(cx, security, session, address)?;
+        let node = session.node(cx.crypto);
+        security.judge(cx, session, &hello.proof, purpose)?;
+        self.make_room(cx, node, session.body.peer, purpose)?;
+        if purpose == Purpose::Join {
+            let grant = security.grant(cx, session, &hello.proof)?;
+            self.news.push_back(News::Changed);
+            return Ok(grant);
+        }
+        Ok(Vec::new())
+    }
+
+    /// Whether somebody who knocks is who its session says, and nobody whom we keep away.
+    pub(super) fn is_itself(
+        &self,
+        cx: &Context<'_>,
+        security: &dyn Security,
+        session: &Session,
+        address: &NodeAddress,
+    ) -> Result<(), Error> {
         if session.body.key != address.session {
             return Err(Error::new(Code::ConnectionNotAuthenticated)
                 .detail("the session is of another key"));
@@ -126,15 +157,7 @@ impl Graph {
             return Err(Error::new(Code::ConnectionRefused).detail("the node broke a rule"));
         }
         let clock = security.clock(cx.now);
-        session.verify(cx.crypto, self.scope, &clock)?;
-        security.judge(cx, session, &hello.proof, purpose)?;
-        self.make_room(cx, node, session.body.peer, purpose)?;
-        if purpose == Purpose::Join {
-            let grant = security.grant(cx, session, &hello.proof)?;
-            self.news.push_back(News::Changed);
-            return Ok(grant);
-        }
-        Ok(Vec::new())
+        session.verify(cx.crypto, self.scope, &clock)
     }
 
     /// Makes room for a link to `node`, or says why there is none. When both ends dial at once the
@@ -170,7 +193,7 @@ impl Graph {
                 Purpose::Direct => self.links.len() >= limits::PEER_CONNECTIONS,
                 Purpose::Neighbor => neighbors >= limits::NEIGHBORS,
                 // Perhaps nobody else can let it in: there is a place for a while, one for each.
-                Purpose::Join => {
+                Purpose::Join | Purpose::Password => {
                     let links = &mut self.links.values();
                     let full = neighbors >= limits::NEIGHBORS;
                     neighbors >= limits::NEIGHBORS + limits::NEWCOMERS
@@ -192,13 +215,13 @@ impl Graph {
     }
 
     /// Forgets a link on its way up in favor of another one to the same node.
-    fn drop_quietly(&mut self, cx: &mut Context<'_>, id: LinkId) {
+    pub(super) fn drop_quietly(&mut self, cx: &mut Context<'_>, id: LinkId) {
         if let Some(link) = self.remove(id).filter(|link| link.with_driver) {
             cx.effect(Effect::CloseLink { link: link.id });
         }
     }
 
-    fn refuse(
+    pub(super) fn refuse(
         &mut self,
         cx: &mut Context<'_>,
         address: NodeAddress,
@@ -215,6 +238,18 @@ impl Graph {
                 .collect(),
             _ => Vec::new(),
         };
+        self.refuse_with(cx, address, attempt, responder, error, alternatives);
+    }
+
+    pub(super) fn refuse_with(
+        &mut self,
+        cx: &Context<'_>,
+        address: NodeAddress,
+        attempt: Attempt,
+        responder: noise::Responder,
+        error: &Error,
+        alternatives: Vec<NodeAddress>,
+    ) {
         let reply = Reply::Refuse {
             code: error.code.number(),
             time_ms: cx.now.wall,
@@ -223,7 +258,7 @@ impl Graph {
         self.answer_with(address, attempt, responder, &reply);
     }
 
-    fn answer_with(
+    pub(super) fn answer_with(
         &mut self,
         address: NodeAddress,
         attempt: Attempt,

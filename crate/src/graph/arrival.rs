@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use super::Graph;
 use super::Timer;
+use super::guesses::{self, GUESS};
 use super::pace::{Flood, PACE_MS};
 use super::records::{RECORD_HEAD_BYTES, Write, full};
 use super::security::{Absorbed, Security};
@@ -42,7 +43,12 @@ impl Graph {
                 fault = Some("it sent what is no record");
                 continue;
             };
-            if record.body.is_reserved() {
+            if *record.body.kind == *GUESS {
+                if let Some(why) = guesses::fault(&record.body) {
+                    fault = Some(why);
+                    continue;
+                }
+            } else if record.body.is_reserved() {
                 // A newer version may have uses for it.
                 continue;
             }

@@ -124,7 +124,7 @@ impl Graph {
             .opened
             .is_none_or(|opened| now < opened + limits::LINK_LOST_MS);
         if brief {
-            self.overlay.dial_failed(cx, link.remote.node, error.code);
+            self.overlay.dial_failed(cx, link.remote.node, &error);
         }
         if was_open && neighbor {
             self.news.push_back(News::Unlinked);

@@ -144,7 +144,7 @@ impl Graph {
             ByeReason::Unneeded => {
                 if link.purpose != Purpose::Direct {
                     self.overlay
-                        .dial_failed(cx, link.remote.node, Code::ConnectionRefused);
+                        .dial_failed(cx, link.remote.node, &Code::ConnectionRefused.into());
                 }
                 "the other side does not need the link"
             }

@@ -29,7 +29,8 @@ impl Graph {
     ) -> LinkId {
         let id = cx.ids.link();
         let node = node_of(cx.crypto, address.session);
-        let knows = session.is_some();
+        // Who asks with a password describes nothing: it has to be let in first.
+        let knows = session.is_some() && purpose != Purpose::Password;
         let remote = Remote {
             address,
             node,
@@ -92,13 +93,23 @@ impl Graph {
         let session_hash = known.map_or([0; 64], |session| session.hash(cx.crypto));
         let prologue = self.prologue(link.purpose, &psk.id, &session_hash);
         let nonce = cx.random.bytes();
-        let holds = self.tell_digests(cx, security, id, &psk.secret, &nonce);
+        let (holds, proof) = if link.purpose == Purpose::Password {
+            let answerer = link.remote.key();
+            let asked = self.password_asked(cx, security, answerer, &nonce);
+            let Some(asked) = asked else {
+                return self.fail(cx, id, Code::Aborted.into());
+            };
+            (None, asked)
+        } else {
+            let holds = self.tell_digests(cx, security, id, &psk.secret, &nonce);
+            (holds, security.proof())
+        };
         let Some(link) = self.links.get(&id) else {
             return;
         };
         let hello = Hello {
             session: session_bytes(&self.own.session),
-            proof: Proof::new(security.proof()).unwrap_or_default(),
+            proof: Proof::new(proof).unwrap_or_default(),
             time_ms: cx.now.wall,
             nonce,
             holds,
@@ -199,6 +210,7 @@ impl Graph {
         };
         link.keys = Some(keys);
         link.stage = Stage::Opening;
+        let purpose = link.purpose;
         match Reply::from_bytes(&payload) {
             Ok(Reply::Refuse {
                 code,
@@ -210,23 +222,28 @@ impl Graph {
                     .saturating_sub(i64::try_from(time_ms).unwrap_or(0));
                 self.refused(cx, security, id, code, offset, alternatives.into_vec());
             }
+            Ok(Reply::Challenge {
+                session,
+                proof,
+                said,
+            }) => self.challenged(cx, security, id, &session, &proof, &said),
             Ok(Reply::Accept {
                 session,
                 proof,
                 grant,
                 compared,
                 description,
-            }) => {
+            }) if purpose != Purpose::Password => {
                 self.digests_answered(id, compared);
                 let accepted = Session::from_bytes(&session)
                     .map_err(|_| Error::new(Code::ConnectionNotAuthenticated))
                     .and_then(|session| self.accepted(cx, security, id, session, &proof, &grant));
                 match accepted {
-                    Ok(()) => self.describe_remote(cx, id, &description),
+                    Ok(()) => self.describe_remote(cx, security, id, &description),
                     Err(error) => self.fail(cx, id, error),
                 }
             }
-            Err(_) => self.fail(cx, id, Code::UnsupportedVersion.into()),
+            _ => self.fail(cx, id, Code::UnsupportedVersion.into()),
         }
     }
 
@@ -267,7 +284,13 @@ impl Graph {
     }
 
     /// Takes the description in message 2: the answer to our offer, or an offer.
-    fn describe_remote(&mut self, cx: &mut Context<'_>, id: LinkId, description: &Description) {
+    fn describe_remote(
+        &mut self,
+        cx: &mut Context<'_>,
+        security: &mut dyn Security,
+        id: LinkId,
+        description: &Description,
+    ) {
         let Some(link) = self.links.get_mut(&id) else {
             return;
         };
@@ -293,7 +316,7 @@ impl Graph {
         }
         self.expect(cx.now, id, limits::CHANNEL_TIMEOUT_MS);
         for (counter, sealed) in early {
-            self.sealed(cx, id, counter, &sealed);
+            self.sealed(cx, security, id, counter, &sealed);
         }
     }
 
@@ -307,7 +330,9 @@ impl Graph {
         offset_ms: i64,
         alternatives: Vec<NodeAddress>,
     ) {
-        let code = Code::from_number(code).unwrap_or(Code::ConnectionRefused);
+        // Nobody says that of a password without having asked for its proof.
+        let code = Code::from_number(code).filter(|code| *code != Code::WrongPassword);
+        let code = code.unwrap_or(Code::ConnectionRefused);
         let mut evidence = Evidence::at(Reached::Handshake);
         if code == Code::ClockSkew {
             evidence.clock_offset_ms = Some(security.clock(cx.now).offset_ms.unwrap_or(offset_ms));
@@ -317,7 +342,9 @@ impl Graph {
             .evidence(evidence);
         let caller = self.links.get(&id).and_then(|link| link.caller);
         let full = code == Code::ConnectionRefused;
-        if full && caller.is_none() {
+        let entry = self.links.get(&id).map(|link| link.purpose);
+        let passed_on = code == Code::NotAuthorized && entry == Some(Purpose::Password);
+        if (full || passed_on) && caller.is_none() {
             for address in alternatives {
                 self.learn(cx, address, None);
             }

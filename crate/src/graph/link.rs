@@ -30,6 +30,8 @@ pub enum Stage {
     Describing,
     /// Ours: message 1 is on its way.
     Asked(Box<Initiator>),
+    /// Ours: we have proved that we know the password, and wait for the same. No link comes of it.
+    Proving,
     /// Theirs: the driver writes our description for message 2.
     Answering(Box<Answering>),
     /// Theirs: we sent an offer in message 2 and wait for the answer.
@@ -272,7 +274,9 @@ impl Link {
     #[must_use]
     pub fn reached(&self) -> Reached {
         match self.stage {
-            Stage::Describing | Stage::Asked(_) | Stage::Answering(_) => Reached::Handshake,
+            Stage::Describing | Stage::Asked(_) | Stage::Proving | Stage::Answering(_) => {
+                Reached::Handshake
+            }
             Stage::Offered | Stage::Replying | Stage::Opening => Reached::Ice,
             Stage::Confirming | Stage::Open => Reached::Channel,
         }

@@ -72,7 +72,14 @@ impl Graph {
     }
 
     /// Something sealed came beside the channel.
-    pub(super) fn sealed(&mut self, cx: &mut Context<'_>, id: LinkId, counter: u64, sealed: &[u8]) {
+    pub(super) fn sealed(
+        &mut self,
+        cx: &mut Context<'_>,
+        security: &mut dyn Security,
+        id: LinkId,
+        counter: u64,
+        sealed: &[u8],
+    ) {
         let Some(link) = self.links.get_mut(&id) else {
             return;
         };
@@ -100,12 +107,24 @@ impl Graph {
                 });
                 link.described(cx, &description);
             }
+            Ok(Trickle::Admitted { proof, grant }) if Self::is_proving(link) => {
+                self.admitted(cx, security, id, &proof, &grant);
+            }
             Ok(Trickle::Abandon { code }) => {
                 let code = Code::from_number(code).unwrap_or(Code::ConnectionFailed);
                 let code = if code == Code::Aborted {
                     Code::ConnectionFailed
                 } else {
                     code
+                };
+                if code == Code::WrongPassword
+                    && Self::is_proving(link)
+                    && let Some(passwords) = security.passwords()
+                {
+                    passwords.refused();
+                }
+                let Some(link) = self.links.get(&id) else {
+                    return;
                 };
                 let error = Error::new(code)
                     .detail("the other side gave up")

@@ -27,6 +27,7 @@ pub fn is_final(code: Code) -> bool {
             | Code::CredentialRevoked
             | Code::ChainTooLong
             | Code::CircularChain
+            | Code::WrongPassword
             | Code::UnsupportedVersion
             | Code::UnsupportedPlatform
     )
@@ -124,10 +125,18 @@ impl Overlay {
     }
 
     /// A dial of a node failed: wait longer each time, then forget it until it is seen again.
-    pub fn dial_failed(&mut self, cx: &mut Context<'_>, node: NodeId, code: Code) {
+    pub fn dial_failed(&mut self, cx: &mut Context<'_>, node: NodeId, error: &Error) {
         let Some(known) = self.known.get_mut(&node) else {
             return;
         };
+        let code = error.code;
+        if let Some(wait) = error.retry_after {
+            // Asked again when it said, and a little later, so that not all ask at once.
+            let wait = Millis::from(wait).min(limits::REDIAL_MAX_MS);
+            known.next_dial =
+                cx.now.monotonic + wait + cx.random.jitter(limits::REDIAL_MIN_MS / 2, 90);
+            return;
+        }
         known.failures += 1;
         if is_final(code) || code == Code::NotAuthorized {
             known.next_dial = cx.now.monotonic + limits::REDIAL_MAX_MS;
@@ -151,7 +160,7 @@ impl Overlay {
         self.last_dial.map(|at| at + limits::DIAL_SPACING_MS)
     }
 
-    /// A node is linked: should the link be lost, it is dialed again at once.
+    /// A node is linked, or wanted first: it is dialed at once.
     pub fn linked(&mut self, node: NodeId) {
         if let Some(known) = self.known.get_mut(&node) {
             known.failures = 0;
@@ -227,6 +236,12 @@ impl Graph {
             known.failures = 0;
             known.next_dial = cx.now.monotonic;
         }
+        self.plan(cx);
+    }
+
+    /// A node that asked for something before is dialed before all others.
+    pub fn dial_first(&mut self, cx: &mut Context<'_>, node: NodeId) {
+        self.overlay.linked(node);
         self.plan(cx);
     }
 
@@ -318,6 +333,7 @@ impl Graph {
         let more = neighbors < room
             && self.links.len() < limits::PEER_CONNECTIONS
             && !knocking
+            && !(self.newcomer && self.entry.is_none())
             && self.address.is_some();
         self.overlay
             .known
@@ -337,10 +353,9 @@ impl Graph {
             && let Some(known) = self.overlay.known.get(&node)
         {
             let (address, session) = (known.address.clone(), known.session.clone());
-            let purpose = if self.newcomer {
-                Purpose::Join
-            } else {
-                Purpose::Neighbor
+            let purpose = match self.entry.filter(|_| self.newcomer) {
+                Some(entry) => entry,
+                None => Purpose::Neighbor,
             };
             self.overlay.last_dial = Some(now);
             self.dial(cx, security, address, session, purpose, None);

@@ -129,7 +129,7 @@ impl Records {
     }
 
     /// The moment of our next write. A clock that was ahead once is not followed for ever.
-    fn next_stamp(&mut self, now: Now) -> Stamp {
+    pub(super) fn next_stamp(&mut self, now: Now) -> Stamp {
         let now = self.clock.at(now);
         if self.stamp > Stamp::at(now.saturating_add(limits::RECORD_AHEAD_MS)) {
             self.stamp = Stamp::at(now);
@@ -356,7 +356,7 @@ impl Graph {
     }
 
     /// Signs a version and hands it to storage.
-    fn write(
+    pub(super) fn write(
         &mut self,
         cx: &mut Context<'_>,
         security: &mut dyn Security,

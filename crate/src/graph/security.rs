@@ -1,5 +1,6 @@
 //! What a graph asks of whoever decides about membership: it knows no certificates itself.
 
+use super::password::Passwords;
 use super::session::Session;
 use crate::engine::context::Context;
 use crate::error::Error;
@@ -89,6 +90,10 @@ pub trait Security {
     ) -> Result<Vec<u8>, Error>;
     /// Takes what we got at the door.
     fn accept(&mut self, cx: &mut Context<'_>, grant: &[u8]) -> Result<(), Error>;
+    /// What lets people in by a password, where that is possible.
+    fn passwords(&mut self) -> Option<&mut dyn Passwords> {
+        None
+    }
     /// What somebody may do with records, by all that is known; nothing of somebody who is not known.
     /// It does not depend on the time: a record says itself when it was made.
     fn rights(&mut self, peer: PeerId) -> Vec<Rights>;

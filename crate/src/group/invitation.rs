@@ -1,6 +1,9 @@
 //! Invitations: texts that let somebody become a member.
 
 mod bound;
+mod by_password;
+
+pub use by_password::{ByPassword, ByPasswordBody};
 
 pub use bound::{Bound, BoundBody, Inside, Invitee};
 
@@ -60,7 +63,7 @@ wire_struct! {
 /// What an invitation says, for somebody who thinks about taking it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Preview {
-    /// bearer: whoever holds the text joins; bound: one identity does.
+    /// bearer: whoever holds the text joins; bound: one identity does; password: who knows it does.
     pub kind: &'static str,
     /// The group.
     pub group: GroupId,
@@ -89,6 +92,8 @@ pub enum Invitation {
     Bearer(Bearer),
     /// One identity joins.
     Bound(Bound),
+    /// Whoever knows the password joins.
+    ByPassword(ByPassword),
 }
 
 impl Invitation {
@@ -109,6 +114,12 @@ impl Invitation {
                 let signature = bound.signature;
                 (Self::Bound(bound), signed, signature)
             }
+            Some(&invitation::PASSWORD) => {
+                let open = ByPassword::from_bytes(&bytes).map_err(broken)?;
+                let signed = signed_by_issuer(&open.body.head, &open.body);
+                let signature = open.signature;
+                (Self::ByPassword(open), signed, signature)
+            }
             _ => {
                 return Err(Error::new(Code::UnsupportedVersion)
                     .detail("the invitation is of a kind that this version does not know"));
@@ -128,6 +139,7 @@ impl Invitation {
         match self {
             Self::Bearer(bearer) => &bearer.body.head,
             Self::Bound(bound) => &bound.body.head,
+            Self::ByPassword(open) => &open.body.head,
         }
     }
 
@@ -141,6 +153,10 @@ impl Invitation {
             Self::Bound(Bound { body, .. }) => {
                 let subject = Some(body.subject);
                 ("bound", subject, body.role, body.from, body.until)
+            }
+            // Whoever lets in says until when, by its own membership.
+            Self::ByPassword(ByPassword { body, .. }) => {
+                ("password", None, body.role, body.made, Seconds::NEVER)
             }
         };
         let head = self.head();

@@ -44,7 +44,8 @@ impl Security for OpenSecurity {
     fn psk(&self, purpose: Purpose) -> Option<Psk> {
         let id = self.crypto.hash(&[b"graph-link-id", &self.graph.0]);
         let secret = self.crypto.derive(&self.graph.0, "graph-link", &[]);
-        (purpose != Purpose::Join).then_some(Psk {
+        let is_members = !matches!(purpose, Purpose::Join | Purpose::Password);
+        is_members.then_some(Psk {
             id: head(&id),
             secret,
         })

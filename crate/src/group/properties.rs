@@ -2,6 +2,7 @@
 
 use super::credential::Role;
 use super::invitation::Name;
+use super::password::policy;
 use crate::crypto::{Crypto, head, signed_bytes};
 use crate::engine::command::{NewGroup, PropertiesChange};
 use crate::error::{Code, Error};
@@ -90,10 +91,21 @@ impl SignedProperties {
             presence_disabled: new.presence_disabled,
             member_data_lifetime: life.unwrap_or(limits::MEMBER_DATA_LIFETIME_DEFAULT_S),
             presence_lifetime: presence.unwrap_or(limits::PRESENCE_LIFETIME_MIN_S),
-            password: None,
+            password: rule(new)?,
         };
         properties.check()?;
         Ok(Self::sign(crypto, group_seed, properties))
+    }
+
+    /// The next revision of them, with another password.
+    #[must_use]
+    pub fn with_next_password(&self, crypto: Crypto, group_seed: &[u8; 32]) -> Self {
+        let mut properties = self.properties.clone();
+        properties.revision = properties.revision.saturating_add(1);
+        if let Some(rule) = properties.password.as_mut() {
+            rule.generation = rule.generation.saturating_add(1);
+        }
+        Self::sign(crypto, group_seed, properties)
     }
 
     fn sign(crypto: Crypto, group_seed: &[u8; 32], properties: Properties) -> Self {
@@ -122,6 +134,14 @@ impl SignedProperties {
         }
         if let Some(seconds) = change.presence_lifetime {
             properties.presence_lifetime = seconds;
+        }
+        if let Some(password) = &change.password {
+            policy::check(password)?;
+            let rule = properties.password.as_mut().ok_or_else(|| {
+                Error::new(Code::InvalidGroupProperties)
+                    .detail("the group was made without a password")
+            })?;
+            rule.generation = rule.generation.saturating_add(1);
         }
         properties.check()?;
         Ok(Self::sign(crypto, group_seed, properties))
@@ -168,6 +188,23 @@ fn within(what: &str, value: u32, [least, most]: [u32; 2]) -> Result<(), Error> 
         );
     }
     Ok(())
+}
+
+fn rule(new: &NewGroup) -> Result<Option<PasswordRule>, Error> {
+    let Some(password) = &new.password else {
+        return Ok(None);
+    };
+    policy::check(password)?;
+    let role = new.password_role;
+    if role == Role::Admin {
+        return Err(Error::new(Code::InvalidGroupProperties).detail(
+            "passwordRole is member or inviting-member: nobody becomes an admin by a password",
+        ));
+    }
+    Ok(Some(PasswordRule {
+        role,
+        generation: 1,
+    }))
 }
 
 fn name(text: &str) -> Result<Name, Error> {

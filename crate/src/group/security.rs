@@ -4,11 +4,13 @@
 use super::Group;
 use super::credential::{Body, Credential, Credentials};
 use super::judge::CameWith;
+use super::password::verifier::Verifier;
 use super::properties::SignedProperties;
 use super::state::Epoch;
 use crate::engine::command::PropertiesChange;
 use crate::engine::context::Context;
 use crate::error::{Code, Error};
+use crate::graph::password::Passwords;
 use crate::graph::security::{Absorbed, Psk, Rights, Rules, Security};
 use crate::graph::session::Session;
 use crate::limits;
@@ -33,6 +35,11 @@ wire_enum! {
             /// Them.
             properties: SignedProperties,
         },
+        /// Who holds the stretched password.
+        Verifier = control::VERIFIER {
+            /// It, sealed to its holder.
+            verifier: Verifier,
+        },
     }
 }
 
@@ -49,7 +56,7 @@ wire_struct! {
 impl Security for Group {
     fn psk(&self, purpose: Purpose) -> Option<Psk> {
         match purpose {
-            Purpose::Join => Some(self.link_psk(&self.state.door)),
+            Purpose::Join | Purpose::Password => Some(self.link_psk(&self.state.door)),
             Purpose::Neighbor | Purpose::Direct => self
                 .state
                 .epochs
@@ -63,7 +70,7 @@ impl Security for Group {
             return None;
         }
         let all: Vec<Psk> = match purpose {
-            Purpose::Join => vec![self.link_psk(&self.state.door)],
+            Purpose::Join | Purpose::Password => vec![self.link_psk(&self.state.door)],
             Purpose::Neighbor | Purpose::Direct => self
                 .state
                 .epochs
@@ -144,6 +151,10 @@ impl Security for Group {
         Ok(())
     }
 
+    fn passwords(&mut self) -> Option<&mut dyn Passwords> {
+        Some(self)
+    }
+
     fn rights(&mut self, peer: PeerId) -> Vec<Rights> {
         let rights = &self.ever().rights;
         rights.get(&peer).cloned().unwrap_or_default()
@@ -172,6 +183,8 @@ impl Security for Group {
         let mut items: Vec<Vec<u8>> = properties.collect();
         let support = self.ever().support.iter().cloned();
         items.extend(support.map(|credential| Control::Credential { credential }.to_bytes()));
+        let verifiers = self.state.verifiers.iter().cloned();
+        items.extend(verifiers.map(|verifier| Control::Verifier { verifier }.to_bytes()));
         items
     }
 
@@ -212,6 +225,7 @@ impl Group {
             }
             .to_bytes(),
         );
+        self.state.password = self.password_of(&properties);
         self.state.properties = Some(properties);
         self.properties_are_new = true;
         self.changed();
@@ -227,7 +241,7 @@ impl Group {
         let ours = self.state.properties.as_ref();
         let latest = decided.filter_map(|control| match control {
             Control::Properties { properties } => Some(properties),
-            Control::Credential { .. } => None,
+            _ => None,
         });
         let latest = latest.chain(ours).filter(|_| self.state.synchronized);
         let latest = latest
@@ -256,6 +270,7 @@ impl Group {
         match item {
             Control::Credential { credential } => self.consider(credential),
             Control::Properties { properties } => self.consider_properties(properties),
+            Control::Verifier { verifier } => self.consider_verifier(verifier),
         }
     }
 

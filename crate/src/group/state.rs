@@ -3,13 +3,14 @@
 use super::credential::{Credential, Credentials};
 use super::identity::Identity;
 use super::invitation::Name;
+use super::password::verifier::Verifier;
 use super::properties::SignedProperties;
 use crate::crypto::Crypto;
 use crate::error::{Code, Error};
-use crate::limits::{CONTROL_ITEMS, RENDEZVOUS_SERVERS};
+use crate::limits::{CONTROL_ITEMS, PASSWORD_BYTES, RENDEZVOUS_SERVERS, VERIFIERS};
 use crate::names::{GroupId, PeerId};
 use crate::random::Random;
-use crate::wire::codec::{List, Wire as _};
+use crate::wire::codec::{List, Text, Wire as _};
 use crate::wire::numbers::{exported, stored};
 use crate::wire::rendezvous::Url;
 use crate::wire_struct;
@@ -24,6 +25,14 @@ wire_struct! {
         pub number: u32,
         /// It.
         pub secret: [u8; 32],
+    }
+
+    /// A password as its creator chose it.
+    pub struct Chosen {
+        /// For which generation.
+        pub generation: u32,
+        /// It.
+        pub text: Text<PASSWORD_BYTES>,
     }
 
     /// What is stored of a group for one identity.
@@ -54,6 +63,12 @@ wire_struct! {
         pub properties: Option<SignedProperties>,
         /// Credentials of others that we know.
         pub credentials: List<Credential, CONTROL_ITEMS>,
+        /// The generation of the password that an invitation asks for, until we are let in.
+        pub asks_for: Option<u32>,
+        /// The group's password: its creator's alone.
+        pub password: Option<Chosen>,
+        /// Who holds the stretched password.
+        pub verifiers: List<Verifier, VERIFIERS>,
     }
 }
 
@@ -127,6 +142,7 @@ impl GroupState {
     pub fn to_exported(&self) -> Vec<u8> {
         let mut state = self.clone();
         state.credentials = List::default();
+        state.verifiers = List::default();
         state.peer_time_offset = 0;
         let version = exported::CONFIG;
         Config { version, state }.to_bytes()

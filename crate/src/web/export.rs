@@ -15,6 +15,7 @@ use super::failure::thrown;
 use super::plain::Plain as _;
 use super::pump::{Core, now};
 use super::shapes::{ConnectionInfo, GroupProperties, NodeStatus};
+use crate::crypto::stretch::Password;
 use crate::engine::command::{
     Command, IceServer, NewGroup, NewInvitation, OpenOptions, PropertiesChange, Store, Target,
 };
@@ -56,6 +57,8 @@ export interface NewGroupArguments {
   readonly presenceDisabled: boolean;
   readonly memberDataLifetime: number | undefined;
   readonly presenceLifetime: number | undefined;
+  readonly password: string | undefined;
+  readonly passwordRole: Role | undefined;
 }
 ";
 
@@ -112,13 +115,18 @@ extern "C" {
     fn member_data_lifetime(this: &NewGroupArguments) -> Option<f64>;
     #[wasm_bindgen(method, getter, js_name = presenceLifetime)]
     fn presence_lifetime(this: &NewGroupArguments) -> Option<f64>;
+    #[wasm_bindgen(method, getter)]
+    fn password(this: &NewGroupArguments) -> Option<String>;
+    #[wasm_bindgen(method, getter, js_name = passwordRole)]
+    fn password_role(this: &NewGroupArguments) -> Option<String>;
 }
 
 impl NewGroupArguments {
-    fn read(&self) -> NewGroup {
+    fn read(&self) -> Result<NewGroup, JsValue> {
+        let role = self.password_role();
         // Beyond 32 bits is out of every range: the engine says so.
         let number = |value: Option<f64>| value.map(|value| value as u32);
-        NewGroup {
+        Ok(NewGroup {
             friendly_name: self.friendly_name(),
             comment: self.comment(),
             classifier: self.classifier(),
@@ -128,7 +136,9 @@ impl NewGroupArguments {
             presence_disabled: self.presence_disabled(),
             member_data_lifetime: number(self.member_data_lifetime()),
             presence_lifetime: number(self.presence_lifetime()),
-        }
+            password: read_password(self.password())?,
+            password_role: role.and_then(|name| Role::named(&name)).unwrap_or_default(),
+        })
     }
 }
 
@@ -146,7 +156,7 @@ impl OpenArguments {
         identity.transpose().map_err(thrown)
     }
 
-    fn read(&self) -> Result<OpenOptions, JsValue> {
+    pub(super) fn read(&self) -> Result<OpenOptions, JsValue> {
         let server = |server: &IceServerArguments| IceServer {
             urls: server.urls(),
             username: server.username(),
@@ -228,7 +238,7 @@ impl Engine {
     ) -> Result<f64, JsValue> {
         self.command(Command::CreateGroup {
             options: options.read()?,
-            group: group.read(),
+            group: group.read()?,
         })
     }
 
@@ -405,6 +415,7 @@ impl Engine {
         friendly_name: Option<String>,
         comment: Option<String>,
         presence_lifetime: Option<f64>,
+        password: Option<String>,
     ) -> Result<f64, JsValue> {
         self.command(Command::SetProperties {
             handle: HandleId(handle as u64),
@@ -412,6 +423,7 @@ impl Engine {
                 friendly_name,
                 comment,
                 presence_lifetime: presence_lifetime.map(|seconds| seconds as u32),
+                password: read_password(password)?,
             },
         })
     }
@@ -518,6 +530,10 @@ impl Engine {
             .with_engine(|engine| engine.command(now(), command));
         answer.map(|request| request.0 as f64).map_err(thrown)
     }
+}
+
+fn read_password(text: Option<String>) -> Result<Option<Password>, JsValue> {
+    text.map(Password::new).transpose().map_err(thrown)
 }
 
 fn address(text: &str) -> Result<NodeAddress, JsValue> {

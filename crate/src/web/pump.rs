@@ -202,6 +202,9 @@ impl Core {
                 salt,
                 cost,
             } => self.stretch(stretch, password, salt, cost),
+            Effect::Work { work, puzzle, bits } => {
+                super::password::work(self.reporter.clone(), work, puzzle, bits);
+            }
             Effect::Lock { node, name } => self.locks.take(node, name),
             Effect::Unlock { node } => self.locks.give_back(node),
             Effect::Ask {

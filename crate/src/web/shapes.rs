@@ -35,7 +35,8 @@ export type Role = 'admin' | 'inviting-member' | 'member';
 export type ConnectionKind = 'neighbor' | 'direct';
 /** Anything that happened, in order. */
 export type EngineEvent = AnsweredEvent | StatusEvent | NeighborEvent | DirectEvent | DataEvent
-  | PropertiesEvent | RecordEvent | TypeSynchronizedEvent | StorageFailedEvent | FailedEvent | ClosedEvent | AskEvent
+  | PropertiesEvent | RecordEvent | TypeSynchronizedEvent | StorageFailedEvent | FailedEvent
+  | AuthenticationFailedEvent | ClosedEvent | AskEvent
   | ValidateEvent;
 ";
 
@@ -197,6 +198,14 @@ plain! {
     /// Going online failed.
     FailedEvent = "failed" {
         /// Which node.
+        node: u64 => "node" ":" "number",
+        /// Why.
+        failure: Failure => "failure" ":" "Failure",
+    }
+
+    /// A member said that the password is wrong.
+    AuthenticationFailedEvent = "authentication-failed" {
+        /// At which node.
         node: u64 => "node" ":" "number",
         /// Why.
         failure: Failure => "failure" ":" "Failure",
@@ -449,6 +458,11 @@ fn plain_event(event: Event) -> Option<JsValue> {
         }
         .plain(),
         Event::ConnectionFailed { node, error } => FailedEvent {
+            node: node.0,
+            failure: error.into(),
+        }
+        .plain(),
+        Event::AuthenticationFailed { node, error } => AuthenticationFailedEvent {
             node: node.0,
             failure: error.into(),
         }

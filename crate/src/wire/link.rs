@@ -18,6 +18,8 @@ use crate::{wire_enum, wire_struct};
 pub type Proof = Bytes<{ 12 * 1024 }>;
 /// What a node hands to one it lets in: opaque to the graph.
 pub type Grant = Bytes<{ 12 * 1024 }>;
+/// What is said about a password: opaque to the graph.
+pub type OnPassword = Bytes<128>;
 /// A signed session in its wire form.
 pub type SessionBytes = Bytes<256>;
 
@@ -47,6 +49,8 @@ small_enum! {
         Join = purpose::JOIN,
         /// A link for direct connections only.
         Direct = purpose::DIRECT,
+        /// Somebody at the door who has a password and no membership yet.
+        Password = purpose::PASSWORD,
     }
 }
 
@@ -178,6 +182,15 @@ wire_enum! {
             /// Others to try.
             alternatives: List<NodeAddress, ALTERNATIVES>,
         },
+        /// Prove that you know the password. No link comes of this handshake.
+        Challenge = reply::CHALLENGE {
+            /// Who answers.
+            session: SessionBytes,
+            /// Why it may be here: shown before anything that the password proves.
+            proof: Proof,
+            /// The answer to what was shown in message 1.
+            said: OnPassword,
+        },
     }
 }
 
@@ -198,6 +211,18 @@ wire_enum! {
         Abandon = trickle::ABANDON {
             /// The number of an error code.
             code: u16,
+        },
+        /// Who asks proves that it knows the password.
+        Proof = trickle::PROOF {
+            /// Made for this handshake.
+            proof: [u8; 32],
+        },
+        /// Who answers proves the same, and lets it in.
+        Admitted = trickle::ADMITTED {
+            /// Made for this handshake.
+            proof: [u8; 32],
+            /// What it gets.
+            grant: Grant,
         },
     }
 }

@@ -122,6 +122,8 @@ pub mod purpose {
     pub const JOIN: u8 = 2;
     /// A link for direct connections only.
     pub const DIRECT: u8 = 3;
+    /// Somebody at the door who has a password and no membership yet.
+    pub const PASSWORD: u8 = 4;
 }
 
 /// The second handshake message's payload.
@@ -130,6 +132,20 @@ pub mod reply {
     pub const ACCEPT: u8 = 1;
     /// Rather not.
     pub const REFUSE: u8 = 2;
+    /// Prove that you know the password.
+    pub const CHALLENGE: u8 = 3;
+}
+
+/// What is said to whoever comes with a password.
+pub mod challenge {
+    /// The answerer's share of the run.
+    pub const SHARE: u8 = 1;
+    /// The password has another generation.
+    pub const GENERATION: u8 = 2;
+    /// Work first.
+    pub const WORK: u8 = 3;
+    /// Not now.
+    pub const LATER: u8 = 4;
 }
 
 /// What is sealed beside the data channel.
@@ -140,7 +156,11 @@ pub mod trickle {
     pub const ANSWER: u8 = 2;
     /// The attempt is given up.
     pub const ABANDON: u8 = 3;
-    // 4 and 5 are kept for ICE restarts.
+    /// Who asks proves that it knows the password.
+    pub const PROOF: u8 = 4;
+    /// Who answers proves the same, and lets it in.
+    pub const ADMITTED: u8 = 5;
+    // 6 and 7 are kept for ICE restarts.
 }
 
 /// Frames on a link.
@@ -251,6 +271,9 @@ pub mod control {
     pub const CREDENTIAL: u8 = 1;
     /// The group's properties.
     pub const PROPERTIES: u8 = 2;
+    // 3 and 4 are kept for epochs and doors.
+    /// The stretched password, sealed to somebody who may let others in by it.
+    pub const VERIFIER: u8 = 5;
 }
 
 /// Kinds of attribute values.
@@ -317,9 +340,10 @@ pub mod card {
 
 /// Kinds of invitations.
 pub mod invitation {
-    // 3 is kept for password invitations.
     /// One identity joins.
     pub const BOUND: u8 = 1;
     /// Whoever holds the text joins.
     pub const BEARER: u8 = 2;
+    /// Whoever knows the group's password joins.
+    pub const PASSWORD: u8 = 3;
 }

@@ -175,7 +175,9 @@ fn a_share_thrown_back_proves_nothing() {
     let mut random = Random::new([3; 32]);
     let (joiner, share) = Joiner::new(run(&REAL, &password), &mut random, party(10));
     // Somebody without the password answers with what it got: share, identity, proof.
-    let (proof, doubt) = joiner.prove(party(10), &share, HANDSHAKE).expect("it is an element");
+    let (proof, doubt) = joiner
+        .prove(party(10), &share, HANDSHAKE)
+        .expect("it is an element");
     assert!(doubt.check(&proof).is_none());
 }
 
@@ -277,7 +279,9 @@ fn every_word_of_a_dictionary_explains_the_shares() {
         &first,
     )
     .expect("an element");
-    let (proof, _) = joiner.prove(party(20), &second, HANDSHAKE).expect("an element");
+    let (proof, _) = joiner
+        .prove(party(20), &second, HANDSHAKE)
+        .expect("an element");
     assert!(
         answerer.check(&proof, HANDSHAKE).is_none(),
         "nothing is sent to a wrong guess"
@@ -311,7 +315,9 @@ fn a_run_tests_the_one_word_that_was_chosen_before() {
             &first,
         )
         .expect("an element");
-        let (proof, doubt) = joiner.prove(party(20), &second, HANDSHAKE).expect("an element");
+        let (proof, doubt) = joiner
+            .prove(party(20), &second, HANDSHAKE)
+            .expect("an element");
         match imposter.check(&proof, HANDSHAKE) {
             Some((proof, _)) => {
                 assert!(doubt.check(&proof).is_some());
@@ -333,8 +339,12 @@ fn what_a_listener_can_compute_makes_no_proof() {
     let answering = run(&REAL, &words[5]);
     let (answerer, second) =
         Answerer::new(answering, &mut random, party(20), party(10), &first).expect("an element");
-    let (proof, _) = joiner.prove(party(20), &second, HANDSHAKE).expect("an element");
-    let (back, _) = answerer.check(&proof, HANDSHAKE).expect("the same password");
+    let (proof, _) = joiner
+        .prove(party(20), &second, HANDSHAKE)
+        .expect("an element");
+    let (back, _) = answerer
+        .check(&proof, HANDSHAKE)
+        .expect("the same password");
     let point = |bytes: &[u8; 32]| {
         CompressedRistretto(*bytes)
             .decompress()

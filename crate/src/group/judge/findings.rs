@@ -2,7 +2,8 @@
 
 use super::{Judge, Member};
 use crate::graph::security::Rights;
-use crate::group::credential::{Credential, Role};
+use crate::group::credential::{Body, Credential, Role};
+use crate::group::password::tending::Holder;
 use crate::limits::PROOF_CREDENTIALS;
 use crate::names::PeerId;
 use crate::sorted::{Map, Set};
@@ -31,6 +32,42 @@ impl Judge<'_> {
             .filter(|(_, held)| came_by_none(held))
             .map(|(peer, _)| *peer)
             .collect()
+    }
+
+    /// Who may let others in, and where things are sealed to them: where somebody has several such
+    /// memberships, by the one that lasts longest.
+    #[must_use]
+    pub fn holders(&self) -> Map<PeerId, Holder> {
+        let mut holders: Map<PeerId, Holder> = Map::new();
+        for at in &self.memberships {
+            let credential = self.credentials.get(*at).map(|credential| &credential.body);
+            let Some(Body::Membership {
+                subject,
+                sealing,
+                role,
+                until,
+                ..
+            }) = credential
+            else {
+                continue;
+            };
+            let rests = |member: &Member| member.support.contains(at);
+            let holds = self
+                .members
+                .get(subject)
+                .is_some_and(|held| held.iter().any(rests));
+            let known = holders.get(subject);
+            let better = known.is_none_or(|known| (known.role, known.until) < (*role, until.0));
+            if holds && better && *role >= Role::InvitingMember {
+                let holder = Holder {
+                    role: *role,
+                    sealing: *sealing,
+                    until: until.0,
+                };
+                holders.insert(*subject, holder);
+            }
+        }
+        holders
     }
 
     /// The credentials that a membership rests on, and those by which its use of an invitation is

@@ -1,0 +1,66 @@
+//! Wrong passwords, written down for everybody who lets people in: records that last an hour and say
+//! nothing but that there was one, and where.
+
+use super::Graph;
+use super::password::Guesses;
+use super::security::Security;
+use crate::engine::context::Context;
+use crate::engine::event::Answer;
+use crate::limits;
+use crate::record::model::{Body, Change, TypeName, new_id};
+use crate::wire::attributes::Attributes;
+use crate::wire::codec::Bytes;
+use crate::wire::numbers::record;
+
+/// The type of these records.
+pub const GUESS: &str = "peer-group/guess";
+
+/// What no honest node writes of a wrong password.
+#[must_use]
+pub fn fault(body: &Body) -> Option<&'static str> {
+    let life = body.expires.saturating_sub(body.created.ms());
+    let plain = body.flags == 0
+        && body.change == Change::Original {}
+        && body.size() == 0
+        && life <= limits::GUESS_LIFE_MS;
+    (!plain).then_some("it passed on what says more of a wrong password than that there was one")
+}
+
+impl Graph {
+    /// What was written down in the last hour.
+    pub(super) fn guesses(&self, cx: &Context<'_>) -> Guesses {
+        let now = self.records.clock.at(cx.now);
+        let mut guesses = Guesses::default();
+        for entry in self.records.store.list(Some(GUESS), None) {
+            let body = &entry.record().body;
+            if body.created.ms().saturating_add(limits::GUESS_LIFE_MS) > now {
+                if body.creator == self.own.peer() {
+                    guesses.own += 1;
+                } else {
+                    guesses.others += 1;
+                }
+            }
+        }
+        guesses
+    }
+
+    /// Writes one down. Others hear of it once it is stored; here it counts at once in any case.
+    pub(super) fn write_guess(&mut self, cx: &mut Context<'_>, security: &mut dyn Security) {
+        let creator = self.own.peer();
+        let created = self.records.next_stamp(cx.now);
+        let body = Body {
+            form: record::FORM,
+            flags: 0,
+            id: new_id(cx.crypto, creator, cx.random),
+            kind: TypeName::new(GUESS).unwrap_or_default(),
+            creator,
+            created,
+            change: Change::Original {},
+            expires: created.ms().saturating_add(limits::GUESS_LIFE_MS),
+            attributes: Attributes::default(),
+            data: Bytes::default(),
+        };
+        // Whose membership ends sooner tells nobody; it counts its own all the same.
+        let _ = self.write(cx, security, None, Answer::Done, body);
+    }
+}
