@@ -52,6 +52,11 @@
 //!    records. When the first of them has told all, the newcomer is synchronised and stands in the
 //!    topics itself.
 //!
+//! Who has a password and no membership gets one first, in a handshake of its own at the same door: the
+//! member proves that it is one, the newcomer proves that it knows the password, and only then the member
+//! does the same and signs the membership ([`graph::password`] says what travels, [`group::password`] who
+//! holds the password and what a guess costs). Then it knocks like everybody.
+//!
 //! When both ends dial at once, the attempt of the lower node id wins: node ids are proved by the
 //! handshake, while tags are only the server's word.
 //!

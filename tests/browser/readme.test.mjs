@@ -9,7 +9,7 @@ import { Stage } from './stage.mjs';
 await ownNetwork(import.meta.url);
 
 const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-const [first, second, order, watching, records, leaving, arriving] = [
+const [first, second, order, watching, records, hosting, entering, leaving, arriving] = [
   ...README.matchAll(/```js\n(.*?)```/gs),
 ].map(([, code]) => code);
 
@@ -90,4 +90,17 @@ test('identities and groups of the README move to another browser', {
     ofPeople(arriving, left, '{ group: hers.groupId, peer: hers.peerId, name: anna.name }'),
   );
   assert.deepEqual(arrived, { group: left.group, peer: left.peer, name: 'Anna' });
+});
+
+test('a password lets in at the second try', { timeout: 60_000 }, async () => {
+  const host = await stage.page('chromium', 'hosting');
+  const guest = await stage.page('firefox', 'entering');
+  const there = hosting.replace('location.origin', JSON.stringify(stage.origin));
+  assert.notEqual(there, hosting, 'the README names a server');
+  const body = there.replace("import { PeerGroup } from 'peer-group';", '');
+  const imported = `const { PeerGroup } = await import('/package/index.js');`;
+  const poster = await host.raw.evaluate(inside(`${imported} ${body}`, 'poster'));
+  const given = `const poster = ${JSON.stringify(poster)}; const prompt = () => 'three green teapots';`;
+  const status = 'mine.status.listening';
+  assert.equal(await guest.raw.evaluate(inside(`${imported} ${given} ${entering}`, status)), true);
 });

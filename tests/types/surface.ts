@@ -169,6 +169,7 @@ holds<
       readonly timeout?: number;
       readonly signal?: AbortSignal;
       readonly addresses?: readonly NodeAddress[];
+      readonly password?: string;
     }
   >
 >();
@@ -276,6 +277,8 @@ holds<
       readonly memberDataLifetime?: number;
       readonly presenceLifetime?: number;
       readonly maxRecordSize?: number;
+      readonly password?: string;
+      readonly passwordRole?: Exclude<Role, 'admin'>;
       readonly connect?: boolean | ConnectOptions;
     }
   >
@@ -305,11 +308,21 @@ holds<
     {
       properties: () => GroupProperties;
       setProperties: (
-        change: Partial<Pick<GroupProperties, 'friendlyName' | 'comment' | 'presenceLifetime'>>,
+        change: Partial<Pick<GroupProperties, 'friendlyName' | 'comment' | 'presenceLifetime'>> & {
+          readonly password?: string;
+        },
       ) => Promise<void>;
     }
   >
 >();
+holds<Same<PeerGroup['createPasswordInvitation'], () => Promise<string>>>();
+holds<
+  Same<
+    (typeof PeerGroup)['joinWithPassword'],
+    (invitation: string, password: string, options?: OpenOptions) => Promise<PeerGroup>
+  >
+>();
+holds<Same<GroupEvents['authentication-failed'], CustomEvent<PeerError>>>();
 holds<Same<GroupEvents['properties-changed'], CustomEvent<void>>>();
 holds<Same<Records['add'], (record: NewRecord) => Promise<RecordId>>>();
 holds<
