@@ -48,6 +48,14 @@ pub enum Held {
     Credentials,
     /// Credentials that wait for what they rest on.
     PendingCredentials,
+    /// Who holds the password.
+    Verifiers,
+    /// Words about that which wait for what they rest on.
+    PendingVerifiers,
+    /// Own wrong passwords that are remembered.
+    Guesses,
+    /// Work that has bought something.
+    SpentWork,
     /// Signatures that are remembered.
     Signatures,
     /// Frames of one link that came out of order, like what follows of one link.

@@ -145,6 +145,29 @@ fn who_comes_too_often_is_told_when_to_come_again() {
     assert!(online.is_ok(), "{online:?}");
 }
 
+/// What members tell one another about wrong passwords is not for apps.
+#[test]
+fn apps_see_nothing_of_what_is_written_down() {
+    use peer_group::engine::event::{Answer, Event};
+    let mut world = world(&FAKE, 3);
+    let text = hosted(&mut world);
+    member(&mut world, 1, Role::InvitingMember);
+    let refused = enter(&mut world, 2, &text, "three green teacups");
+    assert_eq!(crate::code(refused), Code::WrongPassword);
+    world.run_for(5_000);
+    for machine in [0, 1] {
+        let handle = world.machines[machine].app.handle();
+        let list = Command::ListRecords {
+            handle,
+            kind: None,
+            creator: None,
+        };
+        assert_eq!(world.ask(machine, list), Ok(Answer::Records(Vec::new())));
+        let mut heard = world.machines[machine].heard.iter();
+        assert!(heard.all(|(_, event)| !matches!(event, Event::RecordChanged { .. })));
+    }
+}
+
 /// Somebody between reads a joiner's message 1 to the member once more.
 #[test]
 fn a_message_said_again_is_not_answered() {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use peer_group::crypto::stretch::Password;
 use peer_group::engine::command::{Command, NewGroup, NewInvitation, OpenOptions, Store, Target};
 use peer_group::engine::event::{Answer, ConnectionChange, Event, Opened, Status};
 use peer_group::engine::input::Verdict;
 use peer_group::error::{Code, Error};
 use peer_group::names::{
-    ConnectionId, ConnectionKind, GroupId, HandleId, NodeId, NodeIndex, PeerId, RequestId,
+    ConnectionId, ConnectionKind, GroupId, HandleId, NodeId, NodeIndex, PeerId, RequestId, Role,
 };
 use peer_group::time::Millis;
 
@@ -19,6 +20,11 @@ use super::world::{Happening, World};
 pub const CONNECT_MS: Millis = 30_000;
 /// How long apps let a direct connection take.
 pub const DIRECT_MS: Millis = 20_000;
+
+/// What groups that admit by password ask for.
+fn password() -> Password {
+    Password::new("three green teapots".to_owned()).expect("it is one")
+}
 
 /// Something an app does later.
 #[derive(Clone, Debug)]
@@ -194,6 +200,7 @@ impl World {
             | Command::CreateGraph { .. }
             | Command::OpenGraph { .. } => Asked::Open,
             Command::Connect { .. } => Asked::Connect,
+            Command::CreatePasswordInvitation { .. } if self.options.automatic => Asked::Invite,
             Command::CreateInvitation { .. } => Asked::Invite,
             _ => Asked::Other,
         };
@@ -310,9 +317,18 @@ impl World {
             (Some(group), false, Some(_)) if self.app_dice.per_mille(700) => {
                 Command::OpenGroup { options, group }
             }
-            (None, true, _) => Command::CreateGroup {
+            (None, true, _) => {
+                let mut group = Self::new_group();
+                if self.options.by_password {
+                    group.password = Some(password());
+                    group.password_role = Role::InvitingMember;
+                }
+                Command::CreateGroup { options, group }
+            }
+            (_, false, Some(invitation)) if self.options.by_password => Command::JoinWithPassword {
                 options,
-                group: Self::new_group(),
+                invitation: invitation.clone(),
+                password: password(),
             },
             (_, false, Some(invitation)) => Command::JoinGroup {
                 options,
@@ -372,7 +388,7 @@ impl World {
             8 if self.app_dice.per_mille(200) && !self.invitations.is_empty() => {
                 Command::Close { handle }
             }
-            9 if self.machines[machine].app.creator => Self::invite(handle, 1000),
+            9 if self.machines[machine].app.creator => self.invitation_of(handle),
             _ => return,
         };
         let allowed = [
@@ -390,6 +406,15 @@ impl World {
                 ));
             }
             _ => {}
+        }
+    }
+
+    /// What lets in whoever comes.
+    fn invitation_of(&self, handle: HandleId) -> Command {
+        if self.options.by_password {
+            Command::CreatePasswordInvitation { handle }
+        } else {
+            Self::invite(handle, 1000)
         }
     }
 
@@ -488,7 +513,7 @@ impl World {
                 let delay = self.app_dice.between(0, 300);
                 self.do_later(machine, delay, Act::Connect);
                 if self.machines[machine].app.creator && self.invitations.is_empty() {
-                    let invite = Self::invite(opened.handle, 1000);
+                    let invite = self.invitation_of(opened.handle);
                     if let Err(error) = self.command(machine, invite) {
                         self.fail(format!("the creator may not invite: {error:?}"));
                     }
@@ -506,6 +531,17 @@ impl World {
             }
             (Some(Asked::Connect), Ok(_)) => self.machines[machine].app.connected = true,
             (Some(Asked::Connect), Err(error)) => {
+                // After a crash nothing is known of a password that let nobody in yet: it is asked for again.
+                if error.code == Code::WrongPassword
+                    && let Some(handle) = self.machines[machine].app.handle
+                {
+                    let password = password();
+                    let given = self.command(machine, Command::GivePassword { handle, password });
+                    self.check(
+                        machine,
+                        given.map(|_| ()).map_err(|error| format!("{error:?}")),
+                    );
+                }
                 self.machines[machine].app.failures.push(error);
                 let delay = self.app_dice.between(500, 3_000);
                 self.do_later(machine, delay, Act::Connect);

@@ -58,6 +58,8 @@ pub struct Options {
     pub automatic: bool,
     /// The machine whose member lies, and how.
     pub hostile: Option<(usize, Vec<Trick>)>,
+    /// The group admits by password, and nobody is given a link.
+    pub by_password: bool,
     /// Between two things that an app does with records.
     pub work_ms: (u64, u64),
     /// How often, in a thousand, it does many at once.
@@ -97,6 +99,8 @@ impl Options {
             }
             (machine, tricks)
         });
+        // Where somebody lies it is by what links have made of it.
+        let by_password = hostile.is_none() && Dice::new(seed, "password").per_mille(300);
         let rare = |dice: &mut Dice| dice.pick(&[0, 0, 20, 100, 300]);
         Self {
             seed,
@@ -123,6 +127,7 @@ impl Options {
             server: "ws://rendezvous.test:8443".to_owned(),
             automatic: true,
             hostile,
+            by_password,
             work_ms: later.pick(&[(400, 4_000), (2_000, 15_000), (5_000, 60_000)]),
             burst_per_mille: later.pick(&[0, 10, 20]),
         }
@@ -147,6 +152,7 @@ impl Options {
             accept_per_mille: 1000,
             automatic: false,
             hostile: None,
+            by_password: false,
             ..Self::of(seed, crypto)
         }
     }

@@ -31,14 +31,16 @@ impl Graph {
     pub(super) fn guesses(&self, cx: &Context<'_>) -> Guesses {
         let now = self.records.clock.at(cx.now);
         let mut guesses = Guesses::default();
-        for entry in self.records.store.list(Some(GUESS), None) {
+        for entry in self.records.store.said(GUESS, None, now) {
             let body = &entry.record().body;
-            if body.created.ms().saturating_add(limits::GUESS_LIFE_MS) > now {
-                if body.creator == self.own.peer() {
-                    guesses.own += 1;
-                } else {
-                    guesses.others += 1;
-                }
+            // Where nothing ends while alone, what has ended is still there.
+            if body.expires <= now {
+                continue;
+            }
+            if body.creator == self.own.peer() {
+                guesses.own += 1;
+            } else {
+                guesses.others += 1;
             }
         }
         guesses

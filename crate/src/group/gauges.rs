@@ -12,5 +12,12 @@ impl Group {
         see(Held::PendingCredentials, pending, most::PENDING_CREDENTIALS);
         let signatures = self.verified.len();
         see(Held::Signatures, signatures, most::VERIFIED_CREDENTIALS);
+        let verifiers = self.state.verifiers.len();
+        see(Held::Verifiers, verifiers, most::VERIFIERS);
+        let pending = self.gate.tending.pending.len();
+        see(Held::PendingVerifiers, pending, most::PENDING_VERIFIERS);
+        let (guesses, spent) = self.gate.budget.held();
+        see(Held::Guesses, guesses, most::GUESSES_KEPT);
+        see(Held::SpentWork, spent, most::WORK_SPENT);
     }
 }

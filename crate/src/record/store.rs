@@ -348,7 +348,8 @@ impl Store {
         if size.max(kept.bytes) > self.quotas.author_bytes {
             return Inserted::Full;
         }
-        let shown = !record.body.is_deleted() && record.body.expires > now;
+        let body = &record.body;
+        let shown = !body.is_deleted() && body.expires > now && !body.is_reserved();
         let new = Entry {
             record,
             hash,

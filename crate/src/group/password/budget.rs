@@ -27,6 +27,12 @@ pub fn puzzle(crypto: Crypto, secret: &[u8; 32], joiner: SessionKey, at: Millis)
 }
 
 impl Budget {
+    /// How many wrong passwords, and how much work, it remembers.
+    #[must_use]
+    pub fn held(&self) -> (usize, usize) {
+        (self.failures.len(), self.spent.len())
+    }
+
     /// Takes a run; None if there is one to take, else milliseconds until there is. The right password
     /// costs one too: a member that answers says nothing faster to who knows it.
     pub fn take(&mut self, now: Now) -> Option<u32> {

@@ -31,7 +31,7 @@ pub struct Holder {
 #[derive(Default)]
 pub struct Tending {
     /// Verifiers that wait until we know that their issuers may issue them.
-    pub(super) pending: VecDeque<Verifier>,
+    pub(in super::super) pending: VecDeque<Verifier>,
     /// What was known when all was done.
     done: Option<u64>,
     /// When to look again, on the monotonic clock.

@@ -81,6 +81,23 @@ impl Store {
             .filter_map(|(_, slot)| self.entry(slot))
     }
 
+    /// What records of one of the engine's own types say now: of everybody, or of one member.
+    pub fn said(
+        &self,
+        kind: &str,
+        creator: Option<PeerId>,
+        now: Millis,
+    ) -> impl Iterator<Item = &Entry> {
+        let creator = creator.map(|creator| self.peers.get(&creator));
+        let first = match (self.kind(kind), creator) {
+            (Some(kind), None) => Some(within(BY_KIND, kind, 0)),
+            (Some(kind), Some(Some(creator))) => Some(within(BY_PAIR, creator, kind)),
+            _ => None,
+        };
+        let held = first.into_iter().flat_map(|first| self.under(first));
+        held.filter(move |entry| !entry.record.body.is_deleted() && entry.is_offered(now))
+    }
+
     /// What takes part in synchronisation, in the order of ids: all but what has ended by itself.
     /// (Of that, older versions are answered with it: [`super::Inserted::Older`].)
     pub fn offered(&self, now: Millis) -> impl Iterator<Item = &Entry> {
