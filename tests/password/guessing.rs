@@ -6,6 +6,11 @@ use peer_group::crypto::FAKE;
 use peer_group::engine::command::Command;
 use peer_group::error::Code;
 use peer_group::names::{RequestId, Role};
+use peer_group::record::model::{Data, TypeName};
+use peer_group::wire::codec::Wire as _;
+use peer_group_tests::sim::dice::Dice;
+use peer_group_tests::sim::forger::frame_of;
+use peer_group_tests::sim::options::Options;
 use peer_group_tests::sim::world::World;
 
 use crate::{RIGHT, come, enter, give, hosted, member, told_wrong, world};
@@ -206,4 +211,39 @@ fn a_message_said_again_is_not_answered() {
         said.iter().all(|line| !line.contains("SendSocket")),
         "{said:?}"
     );
+}
+
+/// Who may let nobody in is asked by nobody: what it writes down counts for nothing, and what says more
+/// than there is to say convicts it.
+#[test]
+fn a_plain_member_cannot_make_others_work() {
+    let mut options = Options::plain(5, &FAKE, 3);
+    options.hostile = Some((1, Vec::new()));
+    let mut world = World::new(options);
+    let text = hosted(&mut world);
+    member(&mut world, 1, Role::Member);
+    world.run_for(10_000);
+    let forger = world.forger(1).unwrap();
+    let mut dice = Dice::new(5, "guesses");
+    let wall = world.wall();
+    let mut guess = |data: &[u8]| {
+        let mut body = forger.own(&mut dice, wall);
+        body.kind = TypeName::new("peer-group/guess").unwrap();
+        body.data = Data::new(data.to_vec()).unwrap();
+        body.expires = body.created.ms() + HOUR_MS;
+        forger.sign(body).to_bytes()
+    };
+    let many: Vec<Vec<u8>> = (0..40).map(|_| guess(&[])).collect();
+    let wrong = guess(&[1]);
+    assert!(world.say_as_liar(0, frame_of(many)));
+    world.run_for(1_000);
+    assert_eq!(world.neighbor_count(0), 1, "it is no fault to say so");
+    let online = enter(&mut world, 2, &text, RIGHT);
+    assert!(online.is_ok(), "{online:?}");
+    assert_eq!(world.machines[2].worked, 0);
+    assert!(world.say_as_liar(0, frame_of([wrong])));
+    world.run_for(1_000);
+    let liar = world.machines[1].app.peer;
+    let mut links = world.machines[0].app.connections.values();
+    assert!(links.all(|(_, link)| Some(link.peer.unwrap()) != liar));
 }

@@ -7,7 +7,9 @@ use super::security::Security;
 use crate::engine::context::Context;
 use crate::engine::event::Answer;
 use crate::limits;
+use crate::names::PeerId;
 use crate::record::model::{Body, Change, TypeName, new_id};
+use crate::sorted::Map;
 use crate::wire::attributes::Attributes;
 use crate::wire::codec::Bytes;
 use crate::wire::numbers::record;
@@ -27,20 +29,27 @@ pub fn fault(body: &Body) -> Option<&'static str> {
 }
 
 impl Graph {
-    /// What was written down in the last hour.
-    pub(super) fn guesses(&self, cx: &Context<'_>) -> Guesses {
+    /// What was written down in the last hour, by those who let people in: nobody else is asked.
+    pub(super) fn guesses(&self, cx: &mut Context<'_>, security: &mut dyn Security) -> Guesses {
         let now = self.records.clock.at(cx.now);
-        let mut guesses = Guesses::default();
+        let mut by: Map<PeerId, usize> = Map::new();
         for entry in self.records.store.said(GUESS, None, now) {
             let body = &entry.record().body;
             // Where nothing ends while alone, what has ended is still there.
             if body.expires <= now {
                 continue;
             }
-            if body.creator == self.own.peer() {
-                guesses.own += 1;
-            } else {
-                guesses.others += 1;
+            *by.or_default(body.creator) += 1;
+        }
+        let mut guesses = Guesses::default();
+        let Some(passwords) = security.passwords() else {
+            return guesses;
+        };
+        for (peer, count) in by {
+            if peer == self.own.peer() {
+                guesses.own = count;
+            } else if passwords.lets_in(cx, peer) {
+                guesses.others += count;
             }
         }
         guesses

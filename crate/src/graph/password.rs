@@ -233,7 +233,7 @@ impl Graph {
         }
         let own = self.party();
         let run = self.run_id(cx, session.body.key, own.session, &hello.nonce);
-        let guesses = self.guesses(cx);
+        let guesses = self.guesses(cx, security);
         let mut answered = Err(Error::new(Code::NotAuthorized)
             .detail("only admins and inviting members let others in by the password"));
         if let Some(passwords) = security.passwords()

@@ -34,6 +34,8 @@ pub struct Tending {
     pub(in super::super) pending: VecDeque<Verifier>,
     /// What was known when all was done.
     done: Option<u64>,
+    /// What was known when there was nothing to stretch.
+    settled: Option<u64>,
     /// When to look again, on the monotonic clock.
     due: Option<Millis>,
     /// When somebody who lacks a verifier, since then, gets it from an admin.
@@ -61,12 +63,13 @@ impl Group {
         let kept = self.kept()?;
         let generation = kept.generation;
         let password = Password::new(kept.text.to_string()).ok()?;
-        let known = self
-            .gate
-            .tending
-            .key
-            .is_some_and(|(of, _)| of == generation);
-        if known || self.has_own() || self.is_spoiled() {
+        let tending = &self.gate.tending;
+        let known = tending.key.is_some_and(|(of, _)| of == generation);
+        if known || tending.settled == Some(self.revision) {
+            return None;
+        }
+        if self.has_own() || self.is_spoiled() {
+            self.gate.tending.settled = Some(self.revision);
             return None;
         }
         let salt = salt(self.crypto, self.state.group, generation);
