@@ -390,7 +390,7 @@ impl Graph {
         for direct in directs {
             self.end_direct(cx, direct, Some(Error::new(code)));
         }
-        // Nobody can prove anything to who is not there.
+        // Nobody can prove anything to who is not there; the next run counts this one.
         self.guest = None;
         self.overlay.forget_all();
         self.timers = Timers::default();

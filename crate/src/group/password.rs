@@ -25,6 +25,7 @@ use crate::graph::password::{Guesses, Passwords, RunId};
 use crate::graph::session::Session;
 use crate::limits;
 use crate::names::{GroupId, PeerId, SessionKey};
+use crate::time::Millis;
 use crate::wire::codec::Wire as _;
 use crate::wire::password::{Asking, Challenge, Worked};
 use crate::wire::seconds::{Clock, Seconds};
@@ -66,6 +67,8 @@ struct Running {
     answerer: Answerer,
     joiner: PeerId,
     sealing: [u8; 32],
+    /// Its answer is due by then, on the monotonic clock.
+    until: Millis,
 }
 
 /// What we have while we let others in.
@@ -202,7 +205,7 @@ impl Group {
     /// What an answerer says before any run, if that is how it ends.
     fn not_yet(
         &mut self,
-        cx: &Context<'_>,
+        cx: &mut Context<'_>,
         own: SessionKey,
         joiner: SessionKey,
         asking: &Asking,
@@ -224,6 +227,12 @@ impl Group {
             "password-work",
             &[&self.state.group.0, &own.0],
         );
+        let now = cx.now.monotonic;
+        let is_over = |running: &Running| running.until <= now;
+        if self.gate.running.as_ref().is_some_and(is_over) {
+            // We went off the network, and nobody said that it came to nothing.
+            self.unfinished(cx);
+        }
         let (crypto, budget) = (self.crypto, &mut self.gate.budget);
         let work = asking.work.as_ref();
         let solved = work.and_then(|work| budget.solved(crypto, cx.now, &secret, joiner, work));
@@ -235,10 +244,10 @@ impl Group {
                 puzzle: budget::puzzle(crypto, &secret, joiner, at),
             });
         }
-        let wait = match self.gate.running {
-            // One at a time, and its answer is due by then.
-            Some(_) => Some(limits::ANSWER_TIMEOUT_MS as u32),
-            None => budget.take(cx.now),
+        let wait = match &self.gate.running {
+            // One at a time.
+            Some(running) => u32::try_from(running.until - now).ok(),
+            _ => budget.take(cx.now),
         };
         if wait.is_none()
             && let Some(solved) = solved
@@ -413,6 +422,7 @@ impl Passwords for Group {
             answerer,
             joiner: party.peer,
             sealing: asking.sealing,
+            until: cx.now.monotonic + limits::ANSWER_TIMEOUT_MS,
         });
         Ok((Challenge::Share { share }.to_bytes(), true))
     }

@@ -264,6 +264,30 @@ fn one_run_is_under_way_at_a_time() {
 }
 
 #[test]
+fn a_run_that_nobody_ended_blocks_nobody_for_long_and_counts() {
+    let mut scene = Scene::new(&FAKE);
+    let mut guest = scene.guest(WRONG);
+    assert!(is_share(&scene.knock(&mut guest, Guesses::default()).1));
+    scene.wait(limits::ANSWER_TIMEOUT_MS - 1);
+    let (_, busy) = scene.knock(&mut guest, Guesses::default());
+    assert_eq!(busy, Challenge::Later { after_ms: 1 });
+    scene.wait(1);
+    assert_eq!(scene.host.group.gate.budget.held().0, 0);
+    assert!(is_share(&scene.knock(&mut guest, Guesses::default()).1));
+    assert_eq!(scene.host.group.gate.budget.held().0, 1);
+    // Who comes then may find no run to take: however often it asks, the last one counts once.
+    let mut scene = Scene::new(&FAKE);
+    assert!(is_share(&scene.waste()) && is_share(&scene.waste()));
+    assert!(is_share(&scene.knock(&mut guest, Guesses::default()).1));
+    scene.wait(limits::ANSWER_TIMEOUT_MS);
+    for _ in 0..3 {
+        let (_, said) = scene.knock(&mut guest, Guesses::default());
+        assert_eq!(said, Challenge::Later { after_ms: 5_000 });
+        assert_eq!(scene.host.group.gate.budget.held().0, 3);
+    }
+}
+
+#[test]
 fn three_runs_at_once_and_one_each_ten_seconds() {
     let mut scene = Scene::new(&FAKE);
     for _ in 0..3 {
