@@ -21,6 +21,7 @@ pub(crate) mod bucket;
 mod callers;
 mod config;
 mod counts;
+mod far;
 mod relay;
 mod requests;
 mod tags;
@@ -33,6 +34,8 @@ use bucket::Bucket;
 use callers::Callers;
 pub use config::{Config, Limits, Rate};
 pub use counts::Counts;
+use far::Afar;
+pub use far::{Asked, Crowd, Far, Machine, Note, Search};
 pub use relay::Receipt;
 use relay::{PairId, Pairs};
 use tags::Tags;
@@ -80,6 +83,8 @@ pub struct Rooms {
     relayed: Bucket,
     counts: Counts,
     out: VecDeque<Out>,
+    /// Other machines.
+    afar: Afar,
 }
 
 struct Connection {
@@ -128,6 +133,7 @@ impl Rooms {
     #[must_use]
     pub fn new(config: Config, seed: [u8; 32], crypto: Crypto) -> Self {
         let limits = config.limits;
+        let afar = Afar::new(config.machine);
         Self {
             config,
             crypto,
@@ -142,6 +148,7 @@ impl Rooms {
             relayed: Bucket::new(0, limits.relay_in_all),
             counts: Counts::default(),
             out: VecDeque::new(),
+            afar,
         }
     }
 
@@ -261,6 +268,7 @@ impl Rooms {
             if let Some(connection) = connection {
                 connection.topics.remove(&topic);
             }
+            self.deserted(topic);
         }
         while let Some((due, conn)) = self.hellos_due.first().copied() {
             if due > now.monotonic {
@@ -337,11 +345,26 @@ impl Rooms {
         };
         for topic in std::mem::take(&mut connection.topics) {
             self.topics.withdraw(topic, tag);
+            self.deserted(topic);
         }
-        for correspondent in self.tags.release(tag, conn) {
-            if let Some(conn) = self.tags.conn(correspondent) {
-                self.send(conn, &ServerMessage::Gone { tag });
+        if self.tags.conn(tag) == Some(conn) {
+            self.afar.push(Far::Ignore(tag));
+        }
+        for to in self.tags.release(tag, conn) {
+            match self.tags.conn(to) {
+                Some(conn) => self.send(conn, &ServerMessage::Gone { tag }),
+                None => self.afar.push(Far::Tell {
+                    to,
+                    note: Note::Gone { tag },
+                }),
             }
+        }
+    }
+
+    /// Others need not ask here any more, if nobody is left.
+    fn deserted(&mut self, topic: Topic) {
+        if self.topics.size(topic) == 0 {
+            self.afar.push(Far::Desert(topic));
         }
     }
 

@@ -11,12 +11,15 @@ use std::time::Duration;
 use peer_group::wire::rendezvous::PATH;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
+use crate::rooms::Machine;
 pub use crate::settings::{PublicUrl, Settings, SocketLimits, Turn};
 
 mod admission;
+mod cluster;
 mod connection;
 mod doorstep;
 mod files;
@@ -30,6 +33,7 @@ mod tls;
 mod turn;
 
 use admission::Admission;
+use cluster::Cluster;
 use connection::Service;
 use doorstep::Doorstep;
 use hall::Hall;
@@ -50,6 +54,8 @@ pub enum StartError {
     Tls(String),
     /// Tokens cannot be checked, in words.
     Tokens(String),
+    /// The other machines cannot be looked for, in words.
+    Cluster(String),
     /// The folder of static files cannot be read.
     Www(PathBuf, io::Error),
     /// The system refuses what every program needs.
@@ -102,6 +108,11 @@ impl fmt::Display for StartError {
                 f,
                 "cannot check tokens: {words}.\nSee --token-file and --token-hook."
             ),
+            Self::Cluster(words) => write!(
+                f,
+                "cannot join the cluster: {words}.\nName its NATS servers with --cluster, for \
+                 example --cluster nats://nats.internal:4222."
+            ),
             Self::Www(folder, error) => write!(
                 f,
                 "cannot serve {}: {error}.\nName a folder that exists with --www, or leave it out.",
@@ -127,7 +138,8 @@ pub struct Server {
     admission: Arc<Admission>,
     address: SocketAddr,
     settings: Settings,
-    seed: [u8; 32],
+    hall: Arc<Hall>,
+    cluster: Option<Cluster>,
 }
 
 impl Server {
@@ -151,6 +163,7 @@ impl Server {
         let bound = turn::bind(&mut settings, random()?).await?;
         let refused = |error| StartError::Listen(settings.listen, error);
         let address = bound.listener.local_addr().map_err(refused)?;
+        let (hall, cluster) = hall(&mut settings).await?;
         Ok(Self {
             bound,
             metrics,
@@ -158,7 +171,8 @@ impl Server {
             admission: Arc::new(admission),
             address,
             settings,
-            seed: random()?,
+            hall,
+            cluster,
         })
     }
 
@@ -183,7 +197,8 @@ impl Server {
             admission,
             address,
             settings,
-            seed,
+            hall,
+            cluster,
         } = self;
         info!(
             %address,
@@ -191,9 +206,10 @@ impl Server {
             tls = tls.is_some(),
             www = %settings.www.as_deref().map_or_else(|| "-".into(), |www| www.display().to_string()),
             ice_servers = settings.rooms.ice.len(),
+            cluster = cluster.is_some(),
             "listening"
         );
-        let hall = Arc::new(Hall::new(&settings, seed));
+        let others = cluster.map(|cluster| tokio::spawn(cluster.run()));
         // Every task holds a receiver: it says when to stop, and is counted until it has.
         let (stopping, stopped) = watch::channel(false);
         let turn::Bound {
@@ -258,6 +274,8 @@ impl Server {
         drop((listener, service));
         let relayed = turn.as_ref().map(|turn| turn.counts()).unwrap_or_default();
         end(&settings, &hall, &doorstep, relayed, &stopping).await;
+        // Not before all sockets have ended: others hear who is gone.
+        others.iter().for_each(JoinHandle::abort);
     }
 }
 
@@ -318,6 +336,19 @@ async fn beside(
         () = certificates => {}
         () = admission.watch(settings) => {}
     }
+}
+
+/// The rules, and the other machines if there are any.
+async fn hall(settings: &mut Settings) -> Result<(Arc<Hall>, Option<Cluster>), StartError> {
+    let Some(urls) = settings.cluster.clone() else {
+        return Ok((Arc::new(Hall::new(settings, random()?)), None));
+    };
+    let mut machine = Machine::default();
+    machine.copy_from_slice(&random()?[..size_of::<Machine>()]);
+    settings.rooms.machine = Some(machine);
+    let hall = Arc::new(Hall::new(settings, random()?));
+    let cluster = Cluster::new(&urls, &hall, machine).await;
+    Ok((hall, Some(cluster.map_err(StartError::Cluster)?)))
 }
 
 /// Bytes that nobody can guess.

@@ -14,7 +14,7 @@ use crate::turn::{self, Secret};
 
 mod names;
 
-pub use names::{HookUrl, Network, PageOrigin, PublicUrl};
+pub use names::{ClusterUrls, HookUrl, Network, PageOrigin, PublicUrl};
 
 /// What an operator decides. The default is a server on port 8080 of this machine only.
 #[derive(Clone, Debug)]
@@ -43,6 +43,8 @@ pub struct Settings {
     pub look_every: Duration,
     /// Servers that clients are sent to when this one stops.
     pub elsewhere: List<Url, RENDEZVOUS_SERVERS>,
+    /// Where the other machines of a cluster are found; None: there are none.
+    pub cluster: Option<ClusterUrls>,
     /// The rules.
     pub rooms: rooms::Config,
     /// Relaying packets between clients that cannot reach each other directly.
@@ -137,6 +139,7 @@ impl Default for Settings {
             log: LogFormat::default(),
             look_every: Duration::from_secs(5),
             elsewhere: List::default(),
+            cluster: None,
             rooms: rooms::Config::default(),
             turn: Turn::default(),
             turn_limits: turn::Limits::default(),

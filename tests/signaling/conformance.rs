@@ -183,6 +183,7 @@ async fn run(server: SocketAddr, number: usize, case: &Case) -> Result<(), Strin
 }
 
 #[tokio::test]
+#[allow(clippy::print_stdout, reason = "the cases are listed")]
 async fn every_case_of_the_standard_is_kept() {
     let served = Served::start(Settings::default()).await;
     let cases = cases(|payload| signal(tag(OWN), payload).to_bytes());

@@ -3,6 +3,7 @@
 import { buildBenchmarks, buildServerBenchmark } from './build.mjs';
 import { nearest } from './nearest.mjs';
 import { bringRivals } from './rivals.mjs';
+import { bring } from './setup.mjs';
 import { run, Stop, say } from './talk.mjs';
 
 /**
@@ -38,6 +39,7 @@ async function both(name) {
 
 /** Only natively, over sockets. PEER_GROUP_BENCH_PARTS names some of its parts. */
 async function server() {
+  await bring('nats');
   const [program, measured] = await buildServerBenchmark();
   const parts = process.env.PEER_GROUP_BENCH_PARTS?.split(',') ?? [];
   await run(program, [measured, await bringRivals(), ...parts]);

@@ -10,7 +10,7 @@ import { ask, attempt, ROOT, run, Stop, say } from './talk.mjs';
 const TARGET = 'wasm32-unknown-unknown';
 
 /** What can be needed; each brings itself, and is quick when it is there already. */
-const NEEDS = { npm: npmPackages, rust, components, wasm: wasmTarget, browsers, network };
+const NEEDS = { npm: npmPackages, rust, components, wasm: wasmTarget, nats, browsers, network };
 
 /** Brings the named needs, in order. */
 export async function bring(...names) {
@@ -177,6 +177,14 @@ async function browsers() {
       `Install it, or set ${variable} to its path.`,
     );
   }
+}
+
+/** What carries messages between the machines of a cluster, for its tests. */
+async function nats() {
+  if (find('nats-server')) return;
+  if (isDebian()) await apt(['nats-server']);
+  if (!find('nats-server'))
+    throw new Stop('the tests of a cluster need nats-server', 'Install it from https://nats.io.');
 }
 
 /** Tools for the network namespaces that the browser tests make for themselves. */

@@ -54,7 +54,7 @@ export const SUITES = [
   {
     name: 'rust',
     what: 'engine, server and what joins them',
-    ready: () => bring('rust'),
+    ready: () => bring('rust', 'nats'),
     steps: () => [
       cargo('test', '--locked', '-p', 'peer-group', '-p', 'peer-group-signaling'),
       cargo('test', '--locked', '-p', 'peer-group-tests', '--lib', ...otherTestTargets()),

@@ -10,7 +10,7 @@ use peer_group::wire::rendezvous::{IceServer, Url};
 
 use super::kind::{Kind, Unit};
 use super::{door, turn};
-use crate::settings::{LogFormat, PublicUrl};
+use crate::settings::{ClusterUrls, LogFormat, PublicUrl};
 
 /// One option.
 pub(super) struct Row {
@@ -126,7 +126,7 @@ fn server() -> [Row; 3] {
     ]
 }
 
-fn telling() -> [Row; 4] {
+fn telling() -> [Row; 5] {
     [
         Row {
             name: "metrics",
@@ -182,6 +182,20 @@ fn telling() -> [Row; 4] {
                     all.filter_map(|server| server.urls.first().map(|url| url.to_string()))
                         .collect()
                 },
+            },
+        },
+        Row {
+            name: "cluster",
+            value: "URL",
+            heading: SERVER,
+            help: "The NATS servers through which several machines behind one address are one \
+                   server, with commas between them",
+            kind: Kind::One {
+                set: |settings, text| {
+                    settings.cluster = Some(ClusterUrls::parse(text)?);
+                    Ok(())
+                },
+                show: |settings| settings.cluster.as_ref().map(|urls| urls.all().join(",")),
             },
         },
         Row {

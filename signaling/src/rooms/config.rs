@@ -5,6 +5,7 @@ use peer_group::time::Millis;
 use peer_group::wire::codec::List;
 use peer_group::wire::rendezvous::{IceServer, ServerLimits};
 
+use super::Machine;
 use crate::turn::Offer;
 
 /// What an operator decides.
@@ -16,6 +17,8 @@ pub struct Config {
     pub ice: List<IceServer, ICE_SERVERS>,
     /// What those who ask for TURN are given; None: nothing.
     pub turn: Option<Offer>,
+    /// Which machine of a cluster this is; None: it is alone.
+    pub machine: Option<Machine>,
 }
 
 /// What the server allows.

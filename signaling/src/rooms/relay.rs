@@ -209,7 +209,12 @@ impl Rooms {
         if !limits.relay {
             return Err(RelayClosedReason::Off);
         }
-        let target = self.tags.conn(to).ok_or(RelayClosedReason::Gone)?;
+        // Frames are not carried between machines.
+        let nobody = match self.afar.is_cluster() {
+            true => RelayClosedReason::Off,
+            false => RelayClosedReason::Gone,
+        };
+        let target = self.tags.conn(to).ok_or(nobody)?;
         if from == to || !self.tags.asked(to, from) {
             return Err(RelayClosedReason::Unasked);
         }

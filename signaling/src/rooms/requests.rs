@@ -11,7 +11,7 @@ use peer_group::wire::rendezvous::{
 };
 
 use super::tags::Undeliverable;
-use super::{ConnId, Failure, Rooms, Stage};
+use super::{ConnId, Failure, Far, Rooms, Stage};
 use crate::turn::CREDENTIALS_S;
 
 /// What a message is answered with, if with anything.
@@ -62,12 +62,7 @@ impl Rooms {
                 self.claim(now, conn, tag)?;
                 let ttl_s = ttl_s.clamp(1, self.config.limits.ttl_s);
                 self.join(now, conn, topic, Entry { tag, announcement }, ttl_s)?;
-                Ok(Some(ServerMessage::Joined {
-                    topic,
-                    ttl_s,
-                    size_bucket: self.topics.size_bucket(topic),
-                    sample: self.topics.sample(&mut self.random, topic, Some(tag), want),
-                }))
+                Ok(self.search(conn, topic, Some(tag), want, Some(ttl_s)))
             }
             ClientMessage::Resolve {
                 topic,
@@ -80,7 +75,7 @@ impl Rooms {
                 if !self.crypto.verify(&topic.0, &signed, &signature) {
                     return Err(ErrorReason::Signature.into());
                 }
-                Ok(Some(self.peers(topic, own, want)))
+                Ok(self.search(conn, topic, own, want, None))
             }
             ClientMessage::Refresh {
                 topic,
@@ -219,9 +214,16 @@ impl Rooms {
             return Err(ErrorReason::Tag.into());
         }
         connection.tag = Some(tag);
+        let known = self.tags.conn(tag);
         let before = self
             .tags
             .claim(now.monotonic, &self.config.limits, tag, conn);
+        if known.is_none() {
+            self.afar.push(Far::Hear(tag));
+        }
+        if known != Some(conn) {
+            self.tell_claim(now, tag, now.monotonic);
+        }
         if let Some(before) = before {
             // The tag is the new connection's by now, so nobody hears that it is gone.
             self.hang_up(now, before, &ErrorReason::Superseded.into());
@@ -242,9 +244,13 @@ impl Rooms {
         if !topics.contains(&topic) && topics.len() >= usize::from(limits.topics_per_connection) {
             return Err(ErrorReason::Full.into());
         }
+        let is_first = self.topics.size(topic) == 0;
         self.topics
             .announce(now.monotonic, &limits, topic, entry, ttl_s)
             .map_err(|_| ErrorReason::Full)?;
+        if is_first {
+            self.afar.push(Far::Stand(topic));
+        }
         self.counts.joins += 1;
         self.connection(conn)?.topics.insert(topic);
         Ok(())
@@ -263,7 +269,7 @@ impl Rooms {
         if !self.topics.refresh(now.monotonic, topic, tag, announcement) {
             return Err(ErrorReason::Tag.into());
         }
-        Ok(Some(self.peers(topic, Some(tag), want)))
+        Ok(self.search(conn, topic, Some(tag), want, None))
     }
 
     fn signal(&mut self, now: Now, conn: ConnId, to: Tag, payload: Payload) -> Answer {
@@ -277,15 +283,13 @@ impl Rooms {
                 self.send(target, &ServerMessage::Delivered { from, payload });
                 return Ok(None);
             }
+            Err(Undeliverable::Gone) if self.signal_afar(conn, from, to, &payload) => {
+                return Ok(None);
+            }
             Err(Undeliverable::Gone) => RefusedReason::Gone,
             Err(Undeliverable::Quota) => RefusedReason::Quota,
         };
         self.counts.signals_refused += 1;
         Ok(Some(ServerMessage::Refused { to, reason }))
-    }
-
-    fn peers(&mut self, topic: Topic, own: Option<Tag>, want: u8) -> ServerMessage {
-        let sample = self.topics.sample(&mut self.random, topic, own, want);
-        ServerMessage::Peers { topic, sample }
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct Tags {
 
 struct Reachable {
     conn: ConnId,
+    /// Since when it is that connection.
+    since: Millis,
     /// Most recent last.
     correspondents: VecDeque<Correspondent>,
     inbox: Bucket,
@@ -47,11 +49,30 @@ impl Tags {
     ) -> Option<ConnId> {
         let reachable = self.reachable.entry(tag).or_insert_with(|| Reachable {
             conn,
+            since: now,
             correspondents: VecDeque::new(),
             inbox: Bucket::new(now, limits.inbox),
         });
         let before = std::mem::replace(&mut reachable.conn, conn);
-        (before != conn).then_some(before)
+        if before == conn {
+            return None;
+        }
+        reachable.since = now;
+        Some(before)
+    }
+
+    /// All tags, and since when each is reached as it is now.
+    pub(super) fn claims(&self) -> impl Iterator<Item = (Tag, Millis)> {
+        self.reachable
+            .iter()
+            .map(|(tag, reachable)| (*tag, reachable.since))
+    }
+
+    /// The connection that `tag` is reached through, and since when.
+    pub(super) fn claim_of(&self, tag: Tag) -> Option<(ConnId, Millis)> {
+        self.reachable
+            .get(&tag)
+            .map(|reachable| (reachable.conn, reachable.since))
     }
 
     /// Ends that `tag` is reached through `conn`, and names who should hear of it. Does nothing if
@@ -109,21 +130,39 @@ impl Tags {
             .take(now, limits.inbox)
             .map_err(|_| Undeliverable::Quota)?;
         let conn = target.conn;
-        for (one, other) in [(to, from), (from, to)] {
-            if let Some(reachable) = self.reachable.get_mut(&one) {
-                let list = &mut reachable.correspondents;
-                let known = list.iter().position(|known| known.tag == other);
-                let known = known.and_then(|at| list.remove(at));
-                list.push_back(Correspondent {
-                    tag: other,
-                    asked: one == from || known.is_some_and(|known| known.asked),
-                });
-                if list.len() > limits.correspondents {
-                    list.pop_front();
-                }
+        self.note(limits, to, from, false);
+        self.note(limits, from, to, true);
+        Ok(conn)
+    }
+
+    /// A signal of `from` is on its way to `to`, which is not reached through here.
+    pub(super) fn wrote(&mut self, limits: &Limits, from: Tag, to: Tag) {
+        self.note(limits, from, to, true);
+    }
+
+    /// Ends that two are correspondents, at the end of `tag`; whether they were.
+    pub(super) fn part(&mut self, tag: Tag, other: Tag) -> bool {
+        self.reachable.get_mut(&tag).is_some_and(|reachable| {
+            let before = reachable.correspondents.len();
+            reachable.correspondents.retain(|known| known.tag != other);
+            reachable.correspondents.len() < before
+        })
+    }
+
+    /// Notes at `tag`, if it is reached through here, that it had to do with `other` just now.
+    fn note(&mut self, limits: &Limits, tag: Tag, other: Tag, asked: bool) {
+        if let Some(reachable) = self.reachable.get_mut(&tag) {
+            let list = &mut reachable.correspondents;
+            let known = list.iter().position(|known| known.tag == other);
+            let known = known.and_then(|at| list.remove(at));
+            list.push_back(Correspondent {
+                tag: other,
+                asked: asked || known.is_some_and(|known| known.asked),
+            });
+            if list.len() > limits.correspondents {
+                list.pop_front();
             }
         }
-        Ok(conn)
     }
 }
 

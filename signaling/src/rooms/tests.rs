@@ -9,6 +9,7 @@ use peer_group::wire::rendezvous::{
 
 use super::*;
 
+mod far;
 mod reaching;
 mod relaying;
 mod serving;
@@ -32,8 +33,14 @@ struct Server {
 
 impl Server {
     fn new(limits: Limits) -> Self {
+        Self::machine(limits, None)
+    }
+
+    /// One of a cluster, or not.
+    fn machine(limits: Limits, machine: Option<Machine>) -> Self {
         let config = Config {
             limits,
+            machine,
             ..Config::default()
         };
         Self {

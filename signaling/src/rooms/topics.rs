@@ -130,10 +130,18 @@ impl Topics {
         self.deadlines.len()
     }
 
-    /// Logarithm to base 2, rounded up, of how many stand in `topic`; 0 for nobody.
-    pub(super) fn size_bucket(&self, topic: Topic) -> u8 {
-        let size = self.crowds.get(&topic).map_or(0, |c| c.standing.len());
-        u8::try_from(size.next_power_of_two().ilog2()).unwrap_or(u8::MAX)
+    /// How many stand in `topic`.
+    pub(super) fn size(&self, topic: Topic) -> usize {
+        self.crowds.get(&topic).map_or(0, |c| c.standing.len())
+    }
+
+    /// The same without `asker`.
+    pub(super) fn others(&self, topic: Topic, asker: Option<Tag>) -> usize {
+        let crowd = self.crowds.get(&topic);
+        let own = crowd
+            .zip(asker)
+            .is_some_and(|(c, tag)| c.places.contains_key(&tag));
+        self.size(topic) - usize::from(own)
     }
 
     /// At most `want` of those who stand in `topic`, each set of them as likely as any other and
@@ -220,19 +228,6 @@ mod tests {
             .sum();
         // 19 degrees of freedom: 43.8 is passed once in a thousand times.
         assert!(chi < 43.8, "chi-squared {chi}");
-    }
-
-    #[test]
-    fn buckets_round_up_to_powers_of_two() {
-        let mut topics = Topics::default();
-        let topic = Topic([1; 32]);
-        assert_eq!(topics.size_bucket(topic), 0);
-        for (n, bucket) in [(1, 0), (2, 1), (3, 2), (4, 2), (5, 3)] {
-            topics
-                .announce(0, &Limits::default(), topic, entry(n), 60)
-                .unwrap();
-            assert_eq!(topics.size_bucket(topic), bucket, "{n} stand there");
-        }
     }
 
     #[test]

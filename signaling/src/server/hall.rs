@@ -6,17 +6,20 @@ use std::time::{Duration, Instant};
 
 use peer_group::crypto::REAL;
 use peer_group::limits::RENDEZVOUS_SERVERS;
-use peer_group::time::Millis;
+use peer_group::names::{Tag, Topic};
+use peer_group::time::{Millis, Now};
 use peer_group::wire::codec::List;
-use peer_group::wire::rendezvous::{ErrorReason, Url};
+use peer_group::wire::rendezvous::{ErrorReason, RefusedReason, Url};
 use tokio::sync::Notify;
+use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::error::TrySendError;
 use tracing::debug;
 
 use super::metrics::{Tally, count};
 use super::outbox::{Account, Frame, Outbox};
 use super::{Settings, SocketLimits};
 use crate::clock::Clock;
-use crate::rooms::{Address, ConnId, Counts, Out, Receipt, Rooms};
+use crate::rooms::{Address, Asked, ConnId, Counts, Crowd, Far, Note, Out, Receipt, Rooms, Search};
 
 /// Close codes: those below 4000 are WebSocket's own.
 mod code {
@@ -47,6 +50,8 @@ pub(super) struct Hall {
 
 struct Inner {
     rooms: Rooms,
+    /// To other machines.
+    far: Option<Sender<Far>>,
     outboxes: BTreeMap<ConnId, Arc<Outbox>>,
     /// What waits for everybody, and for those of each address.
     waiting: Arc<Account>,
@@ -75,6 +80,7 @@ impl Hall {
             sooner: Notify::new(),
             inner: Mutex::new(Inner {
                 rooms: Rooms::new(settings.rooms.clone(), seed, &REAL),
+                far: None,
                 outboxes: BTreeMap::new(),
                 waiting: Arc::new(Account::new(settings.sockets.queue_bytes_in_all)),
                 waiting_at: BTreeMap::new(),
@@ -128,7 +134,16 @@ impl Hall {
     }
 
     fn pass_on(&self, inner: &mut Inner) {
+        let now = self.clock.now();
         inner.pass_on(&self.tally);
+        while let Some(far) = inner.rooms.poll_far() {
+            let sent = inner.far.as_ref().map(|to| to.try_send(far));
+            // Too many wait, or the server stops.
+            if let Some(Err(TrySendError::Full(far) | TrySendError::Closed(far))) = sent {
+                inner.rooms.missed(now, far);
+                inner.pass_on(&self.tally);
+            }
+        }
         let next = inner.rooms.next_timeout().unwrap_or(Millis::MAX);
         if next.saturating_add(TICK_MIN_MS) < inner.tick_at {
             // Told once; the tick itself says when the next one is.
@@ -149,6 +164,43 @@ impl Hall {
             outbox.close(code::RESTART, "the server is about to stop");
         }
         sockets
+    }
+
+    /// From now on, what is for other machines goes there.
+    pub(super) fn reach_out(&self, far: Sender<Far>) {
+        self.lock().far = Some(far);
+    }
+
+    /// Another machine says something to a tag that is reached through here.
+    pub(super) fn noted(&self, to: Tag, note: Note) -> Option<RefusedReason> {
+        self.with_rooms(|rooms, now| rooms.noted(now, to, note))
+    }
+
+    /// Another machine asks who stands in a topic here.
+    pub(super) fn searched(&self, topic: Topic, search: Search) -> Crowd {
+        self.with_rooms(|rooms, now| rooms.searched(now, topic, search))
+    }
+
+    /// What other machines said to a question.
+    pub(super) fn found(&self, asked: Asked, crowds: Vec<Crowd>) {
+        self.with_rooms(|rooms, now| rooms.found(now, asked, crowds));
+    }
+
+    /// What another machine did with a signal.
+    pub(super) fn signalled(&self, conn: ConnId, to: Tag, refused: Option<RefusedReason>) {
+        self.with_rooms(|rooms, now| rooms.signalled(now, conn, to, refused));
+    }
+
+    /// Other machines may not know what was claimed here.
+    pub(super) fn claim_again(&self) {
+        self.with_rooms(Rooms::claim_again);
+    }
+
+    fn with_rooms<T>(&self, work: impl FnOnce(&mut Rooms, Now) -> T) -> T {
+        let mut inner = self.lock();
+        let done = work(&mut inner.rooms, self.clock.now());
+        self.pass_on(&mut inner);
+        done
     }
 
     /// What the rules have counted.

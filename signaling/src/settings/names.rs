@@ -47,6 +47,32 @@ impl PublicUrl {
     }
 }
 
+/// The NATS servers through which the machines of a cluster find each other.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClusterUrls(Vec<String>);
+
+impl ClusterUrls {
+    /// Reads one address or several with commas between them, or says how to write them.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let example = "write for example nats://nats.internal:4222, or tls:// for NATS over TLS";
+        let all: Vec<String> = text.split(',').map(|url| url.trim().to_owned()).collect();
+        let is_url = |url: &String| {
+            let rest = url.strip_prefix("nats://").or(url.strip_prefix("tls://"));
+            rest.is_some_and(|rest| !rest.is_empty() && url.parse::<Uri>().is_ok())
+        };
+        all.iter()
+            .all(is_url)
+            .then_some(Self(all))
+            .ok_or_else(|| example.to_owned())
+    }
+
+    /// Each.
+    #[must_use]
+    pub fn all(&self) -> &[String] {
+        &self.0
+    }
+}
+
 /// Addresses that begin with the same bits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Network {

@@ -18,7 +18,7 @@ const BYTES: usize = 1_000;
 /// Under way at a time for each pair, where it is asked for the most.
 const WINDOW: usize = 8;
 const SPAN: Duration = Duration::from_secs(5);
-const UNLIMITED: [&str; 5] = [
+pub(crate) const UNLIMITED: [&str; 5] = [
     "--listen=127.0.0.1:0",
     "--turn=off",
     "--signals=1000000/1000000",
@@ -29,9 +29,9 @@ const UNLIMITED: [&str; 5] = [
 pub(crate) async fn run(bench: &Bench) {
     let server = Running::start(&bench.server, Cores::One, &UNLIMITED);
     progress(&format!("as many signals as go, {} s", SPAN.as_secs()));
-    let (count, began, before) = (most(&server), Instant::now(), server.used().cpu);
-    let count = count.await;
-    let (wall, cpu) = (began.elapsed(), server.used().cpu - before);
+    let servers = [server];
+    let Most { count, wall, cpu } = most(&servers).await;
+    let [server] = servers;
     let each = cpu.as_secs_f64() / count as f64;
     figure(
         "signals of 1 000 bytes a second of its core's time",
@@ -72,11 +72,12 @@ async fn at_load(server: &Running, rate: f64, words: &str) {
     );
 }
 
-async fn pair(server: &Running, n: usize) -> [ours::Client; 2] {
-    let way = ours::way(server.address, None);
+/// Two that can be reached, each at the next server in turn.
+async fn pair(servers: &[Running], n: usize) -> [ours::Client; 2] {
+    let way = |n: usize| ours::way(servers[n % servers.len()].address, None);
     let mut pair = [
-        ours::Client::connect(&way, 2 * n).await,
-        ours::Client::connect(&way, 2 * n + 1).await,
+        ours::Client::connect(&way(n), 2 * n).await,
+        ours::Client::connect(&way(n + 1), 2 * n + 1).await,
     ];
     for (client, number) in pair.iter_mut().zip(2 * n..) {
         let listen = ClientMessage::Listen {
@@ -87,11 +88,28 @@ async fn pair(server: &Running, n: usize) -> [ours::Client; 2] {
     pair
 }
 
+/// What was done, in what time, and for how much of all servers'.
+pub(crate) struct Most {
+    pub(crate) count: usize,
+    pub(crate) wall: Duration,
+    pub(crate) cpu: Duration,
+}
+
 /// How many signals arrive in [`SPAN`] when each pair has a window full under way.
-async fn most(server: &Running) -> usize {
+pub(crate) async fn most(servers: &[Running]) -> Most {
     let mut all = JoinSet::new();
+    let mut pairs = Vec::new();
     for n in 0..PAIRS {
-        let [mut from, mut to] = pair(server, n).await;
+        pairs.push(pair(servers, n).await);
+    }
+    let used = || {
+        servers
+            .iter()
+            .map(|server| server.used().cpu)
+            .sum::<Duration>()
+    };
+    let (began, before) = (Instant::now(), used());
+    for (n, [mut from, mut to]) in pairs.into_iter().enumerate() {
         all.spawn(async move {
             let frame = ours::signal(ours::tag(2 * n + 1), vec![7; BYTES]);
             for _ in 0..WINDOW {
@@ -110,7 +128,12 @@ async fn most(server: &Running) -> usize {
             count
         });
     }
-    all.join_all().await.into_iter().sum()
+    let count = all.join_all().await.into_iter().sum();
+    Most {
+        count,
+        wall: began.elapsed(),
+        cpu: used() - before,
+    }
 }
 
 fn heard(message: &Message) {
@@ -127,7 +150,7 @@ async fn paced(server: &Running, rate: f64) -> Vec<Duration> {
     let mut all = JoinSet::new();
     let zero = Instant::now();
     for n in 0..PAIRS {
-        let [from, mut to] = pair(server, n).await;
+        let [from, mut to] = pair(std::slice::from_ref(server), n).await;
         all.spawn(async move {
             let begin = tokio::time::Instant::now()
                 + Duration::from_millis(200)

@@ -6,6 +6,7 @@ use peer_group::wire::rendezvous::{ClientMessage, ServerMessage};
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::forward::Most;
 use crate::process::{Cores, Running};
 use crate::{Bench, figure, ours, progress};
 
@@ -14,7 +15,7 @@ const CLIENTS: usize = 1_000;
 const TOPICS: usize = 16;
 const ROUNDS: usize = 5;
 /// Rates are for one client or address; here it is asked what the machine can do.
-const UNLIMITED: [&str; 4] = [
+pub(crate) const UNLIMITED: [&str; 4] = [
     "--requests=1000000/1000000",
     "--requests-per-address=1000000/1000000",
     "--requests-in-all=1000000/1000000",
@@ -25,20 +26,44 @@ pub(crate) async fn run(bench: &Bench) {
     let mut arguments = vec!["--listen=127.0.0.1:0"];
     arguments.extend(UNLIMITED);
     let server = Running::start(&bench.server, Cores::One, &arguments);
-    let way = ours::way(server.address, None);
+    let Most { count, wall, cpu } = most(&[server]).await;
+    let rate = |time: Duration| count as f64 / time.as_secs_f64();
+    figure(
+        "joins a second of its core's time",
+        &format!("{:.0}", rate(cpu)),
+    );
+    figure(
+        "joins a second by the clock, server on one core, clients too",
+        &format!("{:.0}", rate(wall)),
+    );
+    figure(
+        "CPU for each join",
+        &format!("{:.0} us", cpu.as_secs_f64() * 1e6 / count as f64),
+    );
+}
+
+/// The middle of some rounds of joins as fast as they go, clients at the next server in turn.
+pub(crate) async fn most(servers: &[Running]) -> Most {
     progress(&format!("{CLIENTS} clients connect and sign"));
     let mut clients = Vec::new();
     for number in 0..CLIENTS {
+        let way = ours::way(servers[number % servers.len()].address, None);
         let client = ours::Client::connect(&way, number).await;
         let joins: Vec<Message> = (0..TOPICS)
             .map(|topic| client.join(number / 2 * TOPICS + topic, number))
             .collect();
         clients.push((number, client, joins));
     }
+    let used = || {
+        servers
+            .iter()
+            .map(|server| server.used().cpu)
+            .sum::<Duration>()
+    };
     let mut rounds = Vec::new();
     for round in 1..=ROUNDS {
         progress(&format!("round {round} of {ROUNDS}"));
-        let (began, before) = (Instant::now(), server.used().cpu);
+        let (began, before) = (Instant::now(), used());
         let mut busy = JoinSet::new();
         for (number, mut client, joins) in clients.drain(..) {
             busy.spawn(async move {
@@ -53,29 +78,18 @@ pub(crate) async fn run(bench: &Bench) {
             });
         }
         clients.extend(busy.join_all().await);
-        rounds.push((began.elapsed(), server.used().cpu - before));
+        rounds.push((began.elapsed(), used() - before));
         for (number, client, _) in &mut clients {
             let tag = ours::tag(*number);
-            client
-                .socket
-                .send(ours::framed(&ClientMessage::Leave { tag }))
-                .await;
+            let leave = ours::framed(&ClientMessage::Leave { tag });
+            client.socket.send(leave).await;
         }
     }
     rounds.sort_by_key(|(_, cpu)| *cpu);
     let (wall, cpu) = rounds[ROUNDS / 2];
-    let joins = (CLIENTS * TOPICS) as f64;
-    let rate = |time: Duration| joins / time.as_secs_f64();
-    figure(
-        "joins a second of its core's time",
-        &format!("{:.0}", rate(cpu)),
-    );
-    figure(
-        "joins a second by the clock, server on one core, clients too",
-        &format!("{:.0}", rate(wall)),
-    );
-    figure(
-        "CPU for each join",
-        &format!("{:.0} us", cpu.as_secs_f64() * 1e6 / joins),
-    );
+    Most {
+        count: CLIENTS * TOPICS,
+        wall,
+        cpu,
+    }
 }

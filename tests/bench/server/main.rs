@@ -12,6 +12,7 @@
     reason = "a benchmark says its figures, and stops when something is wrong"
 )]
 
+mod cluster;
 mod forward;
 mod idle;
 mod joins;
@@ -33,11 +34,12 @@ struct Bench {
 }
 
 /// All parts, in the order in which they run; what each is, for people.
-const PARTS: [(&str, &str); 5] = [
+const PARTS: [(&str, &str); 6] = [
     ("idle", "memory of sockets that wait"),
     ("joins", "joins"),
     ("forward", "signals passed on"),
     ("rivals", "one scenario, five servers"),
+    ("cluster", "one, two and three servers over NATS"),
     ("restart", "a restart under 5 000 clients"),
 ];
 
@@ -63,6 +65,7 @@ async fn main() {
             "idle" => idle::run(&bench).await,
             "joins" => joins::run(&bench).await,
             "forward" => forward::run(&bench).await,
+            "cluster" => cluster::run(&bench).await,
             "rivals" => rivals::run(&bench).await,
             _ => restart::run(&bench).await,
         }

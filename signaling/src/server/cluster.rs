@@ -1,0 +1,319 @@
+//! The other machines of a cluster, over NATS: tags and topics are its subjects, and there is no
+//! state of ours but who is connected where.
+//!
+//! A machine subscribes to each tag that is reached through it and each topic that somebody stands in
+//! here. A signal is a request to its tag, a sample one to its topic. Nobody waits for machines that
+//! do not answer, and while NATS cannot be reached each machine goes on alone.
+
+mod open;
+mod subjects;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::connection::State;
+use async_nats::{Client, ConnectOptions, Event, Message, StatusCode, Subscriber};
+use futures_util::StreamExt as _;
+use peer_group::names::{Tag, Topic};
+use peer_group::wire::codec::Wire as _;
+use peer_group::wire::rendezvous::RefusedReason;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tracing::{debug, info, warn};
+
+use super::hall::Hall;
+use crate::rooms::{Far, Machine, Note, Search};
+use crate::settings::ClusterUrls;
+use open::Open;
+use subjects::Subjects;
+
+/// How often machines say that they are there, and after what silence one is not.
+const ALIVE_EVERY: Duration = Duration::from_secs(1);
+const ALIVE_FOR: Duration = Duration::from_millis(3_500);
+/// After what silence NATS is asked whether it is there.
+const PING_EVERY: Duration = Duration::from_secs(5);
+/// What a step with NATS may take; beyond it, it is gone.
+const WITHIN: Duration = Duration::from_secs(1);
+/// Between two tries to reach NATS, at most.
+const RETRY_MS: u64 = 2_000;
+/// Messages that wait for one tag or topic; more are lost, as a signal may be.
+const WAITING: usize = 256;
+/// What waits to be told and asked elsewhere: some seconds of all that clients may ask for. What is
+/// more is answered from here alone.
+const FAR: usize = 65_536;
+/// News of the connection to NATS.
+const EVENTS: usize = 64;
+
+/// A connection to the others that is being made.
+pub(super) struct Cluster {
+    hall: Arc<Hall>,
+    client: Client,
+    machine: Machine,
+    subjects: Subjects,
+    far: Receiver<Far>,
+    events: Receiver<Event>,
+    /// What is to be heard, and by whom it is.
+    heard: BTreeMap<Key, Option<Ear>>,
+    open: Open,
+    /// Other machines, and when they were last heard.
+    others: BTreeMap<Machine, Instant>,
+    is_up: bool,
+    /// When all others have said that they are there.
+    known_from: Instant,
+}
+
+/// What is subscribed to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Tag(Tag),
+    Topic(Topic),
+}
+
+/// A task that hears one subject, for as long as this is kept.
+struct Ear(AbortHandle);
+
+impl Drop for Ear {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Cluster {
+    /// Begins to look for NATS; whether it is there shows later.
+    pub(super) async fn new(
+        urls: &ClusterUrls,
+        hall: &Arc<Hall>,
+        machine: Machine,
+    ) -> Result<Self, String> {
+        let (told, events) = channel(EVENTS);
+        let client = options(told)
+            .connect(urls.all())
+            .await
+            .map_err(|error| error.to_string())?;
+        let (send, far) = channel(FAR);
+        hall.reach_out(send);
+        Ok(Self {
+            hall: Arc::clone(hall),
+            client,
+            machine,
+            subjects: Subjects::new(machine),
+            far,
+            events,
+            heard: BTreeMap::new(),
+            open: Open::default(),
+            others: BTreeMap::new(),
+            is_up: false,
+            known_from: Instant::now(),
+        })
+    }
+
+    /// Goes on for ever.
+    pub(super) async fn run(mut self) {
+        let mut ears = JoinSet::new();
+        let (Some(mut answers), Some(mut alive)) = (
+            subscribe(&self.client, self.subjects.answers()).await,
+            subscribe(&self.client, self.subjects.alive()).await,
+        ) else {
+            return warn!("the cluster takes no subscriptions: this machine goes on alone");
+        };
+        let mut beat = interval(ALIVE_EVERY);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let due = self.open.due();
+            tokio::select! {
+                Some(event) = self.events.recv() => self.event(&event, &mut ears).await,
+                Some(answer) = answers.next() => self.answer(&answer),
+                Some(hello) = alive.next() => self.meet(&hello),
+                Some(far) = self.far.recv() => self.act(far, &mut ears).await,
+                _ = beat.tick() => self.beat(&mut ears).await,
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    self.open.expire(&self.hall, Instant::now());
+                }
+                Some(_) = ears.join_next(), if !ears.is_empty() => {}
+            }
+        }
+    }
+
+    async fn event(&mut self, event: &Event, ears: &mut JoinSet<()>) {
+        match event {
+            Event::Connected => self.come_up(ears).await,
+            Event::Disconnected => {
+                warn!("the cluster cannot be reached: this machine goes on alone");
+                self.is_up = false;
+                self.others.clear();
+                self.open.give_up(&self.hall);
+            }
+            // Its words may name hosts.
+            _ => debug!("the cluster has something to say"),
+        }
+    }
+
+    /// NATS is there (again).
+    async fn come_up(&mut self, ears: &mut JoinSet<()>) {
+        info!("the cluster can be reached");
+        self.is_up = true;
+        self.known_from = Instant::now() + 2 * ALIVE_EVERY;
+        let missing = self.heard.iter().filter(|(_, ear)| ear.is_none());
+        let missing: Vec<Key> = missing.map(|(key, _)| *key).collect();
+        for key in missing {
+            self.hear(key, ears).await;
+        }
+        self.say_alive().await;
+        // What was claimed meanwhile, others could not hear of.
+        self.hall.claim_again();
+    }
+
+    async fn act(&mut self, far: Far, ears: &mut JoinSet<()>) {
+        match far {
+            Far::Hear(tag) => self.hear(Key::Tag(tag), ears).await,
+            Far::Stand(topic) => self.hear(Key::Topic(topic), ears).await,
+            Far::Ignore(tag) => drop(self.heard.remove(&Key::Tag(tag))),
+            Far::Desert(topic) => drop(self.heard.remove(&Key::Topic(topic))),
+            Far::Tell { to, note } => {
+                let subject = self.subjects.tag(to);
+                self.publish(subject, None, note.to_bytes()).await;
+            }
+            Far::Signal { conn, to, note } => {
+                if !self.is_reachable() {
+                    return self.hall.signalled(conn, to, Some(RefusedReason::Gone));
+                }
+                let id = self.open.signal(conn, to);
+                let answer = self.subjects.answer(id);
+                let subject = self.subjects.tag(to);
+                self.publish(subject, Some(answer), note.to_bytes()).await;
+            }
+            Far::Search { search, asked } => {
+                if !self.is_reachable() {
+                    return self.hall.found(asked, Vec::new());
+                }
+                let subject = self.subjects.topic(asked.topic);
+                let id = self.open.search(asked);
+                let answer = self.subjects.answer(id);
+                self.publish(subject, Some(answer), search.to_bytes()).await;
+            }
+        }
+    }
+
+    /// Begins to hear a tag or topic, now or when NATS is there.
+    async fn hear(&mut self, key: Key, ears: &mut JoinSet<()>) {
+        if matches!(self.heard.get(&key), Some(Some(_))) {
+            return;
+        }
+        let mut ear = None;
+        if self.is_reachable() {
+            let subject = match key {
+                Key::Tag(tag) => self.subjects.tag(tag),
+                Key::Topic(topic) => self.subjects.topic(topic),
+            };
+            if let Some(subscriber) = subscribe(&self.client, subject).await {
+                let (hall, client) = (Arc::clone(&self.hall), self.client.clone());
+                let task = ears.spawn(listen(key, subscriber, hall, client));
+                ear = Some(Ear(task));
+            }
+        }
+        self.heard.insert(key, ear);
+    }
+
+    fn answer(&mut self, answer: &Message) {
+        let Some(id) = self.subjects.id(&answer.subject) else {
+            return;
+        };
+        if answer.status == Some(StatusCode::NO_RESPONDERS) {
+            self.open.nobody(&self.hall, id);
+        } else {
+            let is_known = Instant::now() >= self.known_from;
+            let all = is_known.then_some(self.others.len());
+            self.open.answered(&self.hall, id, &answer.payload, all);
+        }
+    }
+
+    fn meet(&mut self, hello: &Message) {
+        if let Ok(machine) = Machine::from_bytes(&hello.payload) {
+            self.others.insert(machine, Instant::now());
+        }
+    }
+
+    async fn beat(&mut self, ears: &mut JoinSet<()>) {
+        if !self.is_up && self.client.connection_state() == State::Connected {
+            // It had only been slow.
+            self.come_up(ears).await;
+        }
+        self.others.retain(|_, heard| heard.elapsed() < ALIVE_FOR);
+        self.say_alive().await;
+    }
+
+    async fn say_alive(&mut self) {
+        let subject = self.subjects.alive();
+        self.publish(subject, None, self.machine.to_bytes()).await;
+    }
+
+    fn is_reachable(&self) -> bool {
+        self.is_up && self.client.connection_state() == State::Connected
+    }
+
+    async fn publish(&mut self, subject: String, reply: Option<String>, bytes: Vec<u8>) {
+        if self.is_reachable() && !publish(&self.client, subject, reply, bytes).await {
+            self.is_up = false;
+        }
+    }
+}
+
+fn options(told: Sender<Event>) -> ConnectOptions {
+    ConnectOptions::new()
+        .name("peer-group-signaling")
+        // Whoever asks knows what it has itself.
+        .no_echo()
+        .retry_on_initial_connect()
+        .ping_interval(PING_EVERY)
+        .connection_timeout(WITHIN)
+        .subscription_capacity(WAITING)
+        .reconnect_delay_callback(|tries| {
+            let tries = u32::try_from(tries).unwrap_or(u32::MAX).min(6);
+            Duration::from_millis((50 << tries).min(RETRY_MS))
+        })
+        .event_callback(move |event| {
+            // One that is lost shows in the state, which is looked at as well.
+            let _ = told.try_send(event);
+            std::future::ready(())
+        })
+}
+
+async fn subscribe(client: &Client, subject: String) -> Option<Subscriber> {
+    timeout(WITHIN, client.subscribe(subject)).await.ok()?.ok()
+}
+
+async fn publish(client: &Client, subject: String, reply: Option<String>, bytes: Vec<u8>) -> bool {
+    let bytes = bytes.into();
+    let sent = timeout(WITHIN, async {
+        match reply {
+            Some(reply) => client.publish_with_reply(subject, reply, bytes).await,
+            None => client.publish(subject, bytes).await,
+        }
+    });
+    matches!(sent.await, Ok(Ok(())))
+}
+
+/// Hears what is said to a tag or asked about a topic.
+async fn listen(key: Key, mut subscriber: Subscriber, hall: Arc<Hall>, client: Client) {
+    while let Some(message) = subscriber.next().await {
+        let answer = match key {
+            Key::Tag(tag) => {
+                let note = Note::from_bytes(&message.payload);
+                note.map(|note| hall.noted(tag, note).to_bytes())
+            }
+            Key::Topic(topic) => {
+                let search = Search::from_bytes(&message.payload);
+                search.map(|search| hall.searched(topic, search).to_bytes())
+            }
+        };
+        match (answer, message.reply) {
+            (Ok(answer), Some(reply)) => {
+                publish(&client, reply.to_string(), None, answer).await;
+            }
+            (Ok(_), None) => {}
+            (Err(_), _) => debug!("another machine is of another version"),
+        }
+    }
+}
