@@ -14,6 +14,7 @@ mod gauges;
 mod identities;
 pub mod input;
 mod keeping;
+mod membership;
 mod node;
 mod online;
 mod opening;
@@ -202,6 +203,7 @@ impl Engine {
                 self.create_invitation(now, handle, &invitation)
             }
             Command::SetProperties { handle, change } => self.set_properties(now, handle, &change),
+            Command::End { handle, call } => self.end(now, handle, call),
             Command::AddRecord { handle, record } => self.add_record(now, handle, record),
             Command::UpdateRecord { handle, id, update } => {
                 self.update_record(now, handle, id, update)
@@ -265,6 +267,7 @@ impl Engine {
                 },
             },
         }
+        self.finish_leaving(now);
     }
 
     /// The node that an input is for.

@@ -348,6 +348,11 @@ impl Graph {
                     self.handshake_answered(cx, security, link, &noise);
                 }
             }
+            SignalBody::Unknown { attempt } => {
+                if let Some(link) = self.attempts.get(&attempt).copied() {
+                    self.unknown_there(cx, link);
+                }
+            }
             SignalBody::Sealed {
                 attempt,
                 counter,

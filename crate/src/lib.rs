@@ -93,6 +93,20 @@
 //! records count. To graph they are bytes that its `Security` hands out and absorbs. When they change
 //! what somebody may do, waiting records are weighed again, and those without a right are dropped.
 //!
+//! ## How a membership ends
+//!
+//! A revocation is a control item like others, so the same words reach everybody and the verdict cannot
+//! depend on what came first ([`group::judge`]). An admin removes members and juniors among the admins; the
+//! group key removes anybody. What somebody signed who was removed counts where a vouch of the same
+//! revocation lists it: dates prove nothing. With a removal comes a new epoch ([`group::epoch`]): a secret from
+//! which the members' topic and the keys of links derive. It travels over links between members only, and a
+//! node passes it on after it has closed its links with those whom the epoch leaves out. Sealing
+//! it to each member instead would cost 56 bytes a member and leave out whoever joined a moment ago.
+//!
+//! Who slept through that knocks with an old secret and gets a hint that this one is not known; then it
+//! comes by the door, which needs no epoch, shows that it is a member, and gets the epoch of now. Whoever
+//! was removed gets the revocation there instead.
+//!
 //! ## What lies in storage
 //!
 //! An identity is a seed under a key of [`engine::effect::SECRETS`]: the driver wraps such values with a key

@@ -64,6 +64,19 @@ pub const CONTROL_ITEM_BYTES: usize = 4096;
 /// Control items in one frame.
 pub const CONTROL_ITEMS_PER_FRAME: usize = 16;
 
+/// Characters of the reason for a removal.
+pub const REASON_CHARS: usize = 255;
+/// Vouches of one revocation, and what each lists: some 28 000 records stay of somebody who is removed.
+pub const VOUCHES: usize = 128;
+/// Hashes in one vouch: it must fit into a control item.
+pub const VOUCHED: usize = 240;
+/// Admins of one group whose revocations count, the most senior first: judging costs a round for each.
+pub const REVOKING_ADMINS: usize = 64;
+/// Removals that an epoch says it covers, the newest first.
+pub const COVERED_REMOVALS: usize = 400;
+/// Epochs and doors that wait for what they rest on.
+pub const WAITING_SECRETS: usize = 16;
+
 // Passwords.
 
 /// KiB of memory that Argon2id fills for a password of ours: 19 MiB.
@@ -349,6 +362,13 @@ pub const DIAL_SPACING_MS: Millis = 500;
 pub const DIALS: u32 = 8;
 /// Silence of the app after which a question is answered with no.
 pub const ASK_MS: Millis = 5_000;
+/// How long links may still be made with the secret of the last epoch.
+pub const EPOCH_GRACE_MS: Millis = 10 * 60_000;
+/// Before the most senior admin makes a new epoch where the one in use does not fit; the next waits twice
+/// as long, and so on.
+pub const ROTATE_MS: Millis = 2_000;
+/// How long somebody who leaves waits for neighbors to have heard it.
+pub const LEAVE_MS: Millis = 5_000;
 /// How long before or after midnight both days' topics are used.
 pub const TOPIC_OVERLAP_MS: Millis = 3_600_000;
 /// A wall clock this far from the server's is named when a credential is not valid now.

@@ -10,6 +10,7 @@ import {
   type InvitationInfo,
   type NodeAddress,
   type Opened,
+  type PeerId,
   parseInvitation,
 } from './generated/peer_group.js';
 import {
@@ -28,14 +29,15 @@ import {
   checked,
   checkedChange,
   checkedText,
-  type ImportConfigOptions,
   highest,
+  type ImportConfigOptions,
   type InvitationOptions,
   newGroupArguments,
   type OpenOptions,
   type OwnerOptions,
   openArguments,
   type PropertiesChange,
+  type RevokeOptions,
   seconds,
   timeoutOf,
 } from './options.js';
@@ -222,6 +224,39 @@ export class PeerGroup extends Handle<GroupEvents> {
       textOf,
     );
     return answer;
+  }
+
+  /** Ends a membership, or an invitation with every membership that it gave: everywhere, for good,
+   *  until an admin lets the person in again. Links to whoever is removed close, the group moves on to
+   *  new secrets, and what they wrote so far stays, unless `records` is 'go'. Admins only; an admin is
+   *  removed by the creator, or by one who was an admin before it. Resolves once it is stored here;
+   *  members that are not connected hear it when they are. (Windows had no way to remove anybody.) */
+  async revoke(
+    what: PeerId | { readonly invitation: string },
+    reason = '',
+    options?: RevokeOptions,
+  ): Promise<void> {
+    const { records = 'stay' } = checked('revoke', 'revoke', options);
+    const isPeer = typeof what === 'string';
+    const peer = isPeer ? what : undefined;
+    const invitation = isPeer ? undefined : checkedText('revoke', 'invitation', what?.invitation);
+    const why = checkedText('revoke', 'reason', reason);
+    const { answer } = this.request(
+      (engine, handle) => engine.revoke(handle, peer, invitation, why, records === 'stay'),
+      nothing,
+    );
+    await answer;
+  }
+
+  /** Makes every invitation void that is out and not used yet. Members are not affected. Admins only. */
+  async voidInvitations(): Promise<void> {
+    await this.request((engine, handle) => engine.voidInvitations(handle), nothing).answer;
+  }
+
+  /** Gives the membership up: tells the members that are connected, then forgets the group and its
+   *  records here. Handles on it are closed. What was written stays with the others. */
+  async leave(): Promise<void> {
+    await this.request((engine, handle) => engine.leave(handle), nothing).answer;
   }
 
   /** What the group is like. 'group-not-ready' before the first synchronisation.

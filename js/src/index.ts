@@ -42,6 +42,7 @@ export type {
   OpenOptions,
   OwnerOptions,
   PropertiesChange,
+  RevokeOptions,
   SendOptions,
   StorageOptions,
   ValidateRecord,

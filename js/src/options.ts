@@ -1,7 +1,6 @@
 // Options as the app gives them: known names only, of the right types, with defaults.
 
 import { invalidArgument, PeerError } from './errors.js';
-import type { Identity } from './identity.js';
 import type {
   GroupProperties,
   NewGroupArguments,
@@ -13,6 +12,7 @@ import type {
   Role,
   ValidateEvent,
 } from './generated/peer_group.js';
+import type { Identity } from './identity.js';
 import { noSuch } from './nearest.js';
 
 /** Where a group and its identity are kept. */
@@ -149,6 +149,11 @@ export interface InvitationOptions {
   readonly usableUntil?: Date;
 }
 
+export interface RevokeOptions {
+  /** What they wrote so far: 'stay', the default, or 'go'. */
+  readonly records?: 'stay' | 'go';
+}
+
 /** How long connecting may take unless the call says otherwise. */
 const TIMEOUT_MS = 30_000;
 
@@ -181,6 +186,7 @@ const count = is(
   (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 0xffff_ffff,
   'a version, a whole number from 1',
 );
+const stayOrGo = is((value) => value === 'stay' || value === 'go', "'stay' or 'go'");
 const size = is(Number.isSafeInteger, 'a whole number of bytes');
 const lifetime = is(Number.isSafeInteger, 'a whole number of seconds');
 /** The lowest first. */
@@ -271,6 +277,7 @@ export const TABLES = {
   direct: { timeout: milliseconds, signal, label: text },
   send: { signal },
   invitation: { roles, to: text, expires: date, maxUses: uses, usableUntil: date },
+  revoke: { records: stayOrGo },
   listen: LISTEN,
   record: { type: text, data: bytes, attributes: anything, expires: anything, autoRefresh: flag },
   update: { data: bytes, attributes: anything, expires: anything, ifVersion: count },

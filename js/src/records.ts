@@ -1,7 +1,7 @@
 // The records of one handle: commands for the engine, and what it answers.
 
-import { type Attributes, attributeRows, expiryOf, type Search, searchRows } from './criteria.js';
 import { type Answer, recordOf, recordsOf, textOf } from './answers.js';
+import { type Attributes, attributeRows, expiryOf, type Search, searchRows } from './criteria.js';
 import type { ListenOptions } from './emitter.js';
 import { invalidArgument } from './errors.js';
 import type { Engine, PeerRecord, RecordId } from './generated/peer_group.js';

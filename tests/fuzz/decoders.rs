@@ -71,6 +71,7 @@ pub(crate) const TARGETS: &[Target] = &[
     decoder("standing", whole::<Standing>),
     decoder("credential", whole::<Credential>),
     decoder("credentials", whole::<Credentials>),
+    decoder("control", whole::<Control>),
     decoder("properties", whole::<SignedProperties>),
     decoder("control", whole::<Control>),
     decoder("asking", whole::<Asking>),

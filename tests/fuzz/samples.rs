@@ -2,7 +2,9 @@
 
 use peer_group::crypto::{FAKE, Primitives as _};
 use peer_group::engine::command::NewGroup;
-use peer_group::group::credential::{Body as Claim, Credential, Credentials, Role};
+use peer_group::group::Control;
+use peer_group::group::credential::{Body as Claim, Credential, Credentials, How, Revoked, Role};
+use peer_group::group::epoch::{Secret, SecretBody, SecretKind};
 use peer_group::group::identity::Identity;
 use peer_group::group::invitation::{Bearer, BearerBody, Bound, BoundBody, Head};
 use peer_group::group::properties::SignedProperties;
@@ -150,6 +152,7 @@ fn frames() -> Vec<Vec<u8>> {
             code: 24,
             time_ms: 1_800_000_000_000,
             alternatives: List::first(vec![address(), address()]),
+            why: List::first(vec![Bytes::new(vec![7; 40]).unwrap_or_default()]),
         }
         .to_bytes(),
     );
@@ -261,13 +264,45 @@ fn claims() -> Vec<Credential> {
         at: from,
         issuer,
     };
-    [membership, delegation, admission]
+    let revocation = Claim::Revocation {
+        what: Revoked::Member {
+            peer: PeerId(FAKE.public_key(&SEED)),
+        },
+        at: from,
+        how: How::Removed,
+        records_stay: true,
+        vouches: List::first(vec![[5; 16]]),
+        reason: Text::new("why").unwrap_or_default(),
+        issuer,
+        serial: [2; 8],
+    };
+    let vouch = Claim::Vouch {
+        hashes: List::first(vec![[6; 16], [7; 16]]),
+        issuer,
+    };
+    [membership, delegation, admission, revocation, vouch]
         .map(|body| Credential::sign(&FAKE, group, &GROUP_SEED, body))
         .to_vec()
 }
 
+fn secret() -> Secret {
+    let group = GroupId(FAKE.public_key(&GROUP_SEED));
+    let body = SecretBody {
+        kind: SecretKind::Epoch,
+        number: 300,
+        secret: [8; 32],
+        covers: List::first(vec![[9; 8]]),
+        issuer: group.0,
+    };
+    Secret::sign(&FAKE, group, &GROUP_SEED, body)
+}
+
 fn credentials() -> Vec<Vec<u8>> {
     let mut all = bytes(claims());
+    let controls = claims().into_iter();
+    let controls = controls.map(|credential| Control::Credential { credential });
+    all.extend(bytes(controls));
+    all.push(Control::Secret { secret: secret() }.to_bytes());
     all.push(Credentials::first(claims()).to_bytes());
     let new = NewGroup {
         friendly_name: "Tea".to_owned(),

@@ -7,6 +7,7 @@
 )]
 
 mod properties;
+mod removal;
 
 use peer_group::crypto::FAKE;
 use peer_group::engine::event::Answer;

@@ -2,7 +2,7 @@
 //! STUN and TURN, and a server that means harm.
 
 // What goes wrong in a test is to end it.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod admission;
 mod client;

@@ -340,10 +340,19 @@ impl World {
     pub fn names_liar(&self, id: RecordId) -> bool {
         let liar = self.hostile.as_ref().map(|hostile| hostile.machine);
         let peer = liar.and_then(|liar| self.machines[liar].app.peer);
-        peer.is_some_and(|peer| {
-            let half = self.options.crypto.hash(&[b"record", &peer.0]);
-            id.0[..8] == half[..8]
-        })
+        peer.is_some_and(|peer| self.names(id, peer))
+    }
+
+    /// Whether a record's id is in the name of somebody who was removed.
+    #[must_use]
+    pub fn names_removed(&self, id: RecordId) -> bool {
+        let mut removed = self.removed.iter();
+        removed.any(|peer| self.names(id, *peer))
+    }
+
+    fn names(&self, id: RecordId, peer: PeerId) -> bool {
+        let half = self.options.crypto.hash(&[b"record", &peer.0]);
+        id.0[..8] == half[..8]
     }
 
     /// Whether an honest member may refuse what an app asked of it about somebody.

@@ -134,7 +134,8 @@ impl World {
         self.fault_dice.between(1_000, longest)
     }
 
-    fn set_cut(&mut self, from: usize, to: usize, cut: bool) {
+    /// Cuts one way between two machines, or mends it.
+    pub fn set_cut(&mut self, from: usize, to: usize, cut: bool) {
         if from != to && self.net.cut[from][to] != cut {
             self.net.cut[from][to] = cut;
             self.watch_machine(from);

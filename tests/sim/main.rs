@@ -8,6 +8,7 @@
 
 mod hostile_joiner;
 mod hostile_server;
+mod removal;
 mod seeds;
 mod siege;
 

@@ -229,7 +229,8 @@ impl World {
         let Some(held) = held.filter(|held| held.body.is_deleted()).cloned() else {
             // It may be back already, was dropped here only, or is of a flood that had to give way.
             let view = &self.machines[machine].app.view;
-            if !self.names_liar(id) && !view.told.contains_key(&id) && !view.dropped.contains(&id) {
+            let doubtful = self.names_liar(id) || self.names_removed(id);
+            if !doubtful && !view.told.contains_key(&id) && !view.dropped.contains(&id) {
                 self.fail(format!(
                     "machine {machine}: {id:?} was deleted, and no tombstone is held"
                 ));

@@ -163,6 +163,8 @@ pub struct World {
     pub nodes: BTreeMap<NodeId, (usize, PeerId)>,
     /// Who may see descriptions and be linked.
     pub members: BTreeSet<PeerId>,
+    /// Who was removed: of what they wrote, only some stays.
+    pub removed: BTreeSet<PeerId>,
     /// Faults are over.
     pub calm: bool,
     /// Texts of invitations that were made.
@@ -213,6 +215,7 @@ impl World {
             net: Net::new(options.nodes),
             nodes: BTreeMap::new(),
             members: BTreeSet::new(),
+            removed: BTreeSet::new(),
             calm: options.faults.is_empty(),
             invitations: Vec::new(),
             trace: Trace::new(),

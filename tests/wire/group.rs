@@ -8,6 +8,7 @@ mod golden;
 
 use golden::golden;
 use peer_group::group::Control;
+use peer_group::group::epoch::{Secret, SecretBody, SecretKind};
 use peer_group::group::invitation::{ByPassword, ByPasswordBody, Head};
 use peer_group::group::password::verifier::{Verifier, VerifierBody};
 use peer_group::group::properties::{PasswordRule, Properties, SignedProperties};
@@ -102,4 +103,24 @@ fn an_invitation_that_asks_for_the_password() {
         &invitation,
         "03 01*32 03 546561 02*32 00 00 03*16 01 ac02 0100000000 04*64",
     );
+}
+
+#[test]
+fn secrets() {
+    let body = |kind| SecretBody {
+        kind,
+        number: 300,
+        secret: [1; 32],
+        covers: List::new(vec![[2; 8]]).expect("fits"),
+        issuer: [3; 32],
+    };
+    let secret = Secret {
+        body: body(SecretKind::Epoch),
+        signature: [4; 64],
+    };
+    golden(
+        &Control::Secret { secret },
+        "03 01 ac02 01*32 01 02*8 03*32 04*64",
+    );
+    golden(&body(SecretKind::Door), "02 ac02 01*32 01 02*8 03*32");
 }

@@ -10,7 +10,7 @@ use golden::{bytes, golden};
 use peer_group::crypto::{FAKE, Primitives as _};
 use peer_group::error::Code;
 use peer_group::graph::session::{Session, SessionBody};
-use peer_group::group::credential::{Body, Credential, Role};
+use peer_group::group::credential::{Body, Credential, How, Revoked, Role};
 use peer_group::group::identity::{Card, Identity};
 use peer_group::group::invitation::{Bearer, Bound, ByPassword, preview};
 use peer_group::group::password::verifier::Verifier;
@@ -100,6 +100,12 @@ fn frames() {
         },
         "04 04",
     );
+    frame(
+        Frame::Bye {
+            reason: ByeReason::Removed,
+        },
+        "04 05",
+    );
     let items = List::new(vec![small(&[1]), small(&[])]).expect("fits");
     frame(Frame::Control { items }, "05 02 01 01 00");
     frame(
@@ -147,6 +153,15 @@ fn signals() {
         sealed: small(&[]),
     };
     golden(&Signal(body), "01 03 03*8 09 00");
+    let attempt = Attempt([3; 8]);
+    golden(&Signal(SignalBody::Unknown { attempt }), "01 04 03*8");
+    let body = SignalBody::Initiate {
+        purpose: Purpose::Return,
+        knows_session: false,
+        psk_id: [2; 8],
+        noise: small(&[5; 3]),
+    };
+    golden(&Signal(body), "01 01 05 00 02*8 03 05*3");
     // Another version is not read as this one.
     assert!(Signal::from_bytes(&bytes("02 03 03*8 09 00")).is_err());
 }
@@ -205,8 +220,9 @@ fn handshake_payloads() {
         code: 24,
         time_ms: 1,
         alternatives,
+        why: List::first(vec![Bytes::new(vec![9, 8]).expect("fits")]),
     };
-    golden(&refuse, &format!("02 18 01 01 {address_bytes}"));
+    golden(&refuse, &format!("02 18 01 01 {address_bytes} 01 02 0908"));
     let candidate = Line::new("candidate:1").expect("one line");
     golden(
         &Trickle::Candidate { candidate },
@@ -316,6 +332,38 @@ fn what_is_signed_and_kept() {
         issuer: [3; 32],
     };
     golden(&body, "03 01*32 0700000000 03*32");
+    let body = Body::Revocation {
+        what: Revoked::Member {
+            peer: PeerId([1; 32]),
+        },
+        at: Seconds(7),
+        how: How::Removed,
+        records_stay: false,
+        vouches: List::new(vec![[2; 16]]).expect("fits"),
+        reason: text("no"),
+        issuer: [3; 32],
+        serial: [4; 8],
+    };
+    golden(
+        &body,
+        "04 01 01*32 0700000000 01 00 01 02*16 02 6e6f 03*32 04*8",
+    );
+    let body = Body::Revocation {
+        what: Revoked::Invitation { hash: [1; 32] },
+        at: Seconds(7),
+        how: How::Left,
+        records_stay: true,
+        vouches: List::default(),
+        reason: text(""),
+        issuer: [3; 32],
+        serial: [4; 8],
+    };
+    golden(&body, "04 02 01*32 0700000000 03 01 00 00 03*32 04*8");
+    let body = Body::Vouch {
+        hashes: List::new(vec![[5; 16], [6; 16]]).expect("fits"),
+        issuer: [3; 32],
+    };
+    golden(&body, "05 02 05*16 06*16 03*32");
 }
 
 #[test]

@@ -174,6 +174,30 @@ impl Default for NewInvitation {
     }
 }
 
+/// What of a group is to end.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum EndCall {
+    /// A membership, or what an invitation gives.
+    Revoke(Revoke),
+    /// All invitations that are out.
+    VoidInvitations,
+    /// The own membership: the group is told, and it is forgotten here.
+    Leave,
+}
+
+/// Whose membership is to end: a member's, or that of everybody who came with an invitation.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Revoke {
+    /// The member.
+    pub peer: Option<PeerId>,
+    /// The invitation's text.
+    pub invitation: Option<String>,
+    /// For people.
+    pub reason: String,
+    /// What we know of their records stays; else nothing of them does.
+    pub records_stay: bool,
+}
+
 /// When a record ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Expiry {
@@ -433,6 +457,13 @@ pub enum Command {
         connection: ConnectionId,
         /// How many.
         messages: u32,
+    },
+    /// Ends memberships or invitations.
+    End {
+        /// On which handle.
+        handle: HandleId,
+        /// Which.
+        call: EndCall,
     },
     /// Makes an invitation. Answered with `Invitation`.
     CreateInvitation {

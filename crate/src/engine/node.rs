@@ -68,6 +68,10 @@ pub(super) enum Timer {
     StoreAgain,
     /// Somebody new may need the group's password.
     Tend,
+    /// A new epoch is due.
+    Rotate,
+    /// Whoever leaves has waited for long enough.
+    Leave,
 }
 
 /// A node.
@@ -106,6 +110,10 @@ pub(super) struct Node {
     pub(super) trouble: Option<Error>,
     /// What the driver is computing for the group.
     pub(super) computing: Option<Computing>,
+    /// What was known of members when it was looked at last.
+    pub(super) looked_at: Option<u64>,
+    /// The call that gives the membership up, and how long it may wait.
+    pub(super) leaving: Option<(RequestId, Millis)>,
 }
 
 impl Node {
@@ -150,6 +158,8 @@ impl Node {
             decisions: Decisions::default(),
             trouble: None,
             computing: None,
+            looked_at: None,
+            leaving: None,
         };
         node.status = node.current_status();
         node
@@ -271,6 +281,11 @@ impl Node {
                 }
                 // It is looked at whenever anything has settled.
                 Timer::Tend => continue,
+                Timer::Rotate => {
+                    self.rotate(cx);
+                    continue;
+                }
+                Timer::Leave => continue,
             };
             if self.listeners.contains(&request) {
                 self.listeners.retain(|r| *r != request);
@@ -307,6 +322,7 @@ impl Node {
     /// Gives up what a request was doing; it was answered by its caller.
     pub(super) fn abandon(&mut self, cx: &mut Context<'_>, request: RequestId) {
         self.graph.abandon(cx, request);
+        self.leaving.take_if(|(leave, _)| *leave == request);
         self.decisions.abandon(request);
         let was_listening = self.listeners.contains(&request);
         self.listeners.retain(|r| *r != request);
@@ -361,6 +377,7 @@ impl Node {
             } else {
                 self.tend(cx);
                 self.spread();
+                self.look_at_members(cx);
                 self.graph.weigh_again(cx, self.kind.security());
                 self.graph.plan_records(cx, self.kind.security());
                 self.graph.pump_lanes(cx);
@@ -447,7 +464,9 @@ impl Node {
             return self.lacks_password();
         }
         let clock = group.clock(cx.now);
-        group.own_membership(&clock).err()
+        let own = group.state.peer;
+        let former = group.former(&own);
+        former.or_else(|| group.own_membership(&clock).err())
     }
 
     /// Begins to stand or look, if our own membership holds; a wrong clock may be set right later.

@@ -367,7 +367,7 @@ impl Engine {
         }
     }
 
-    fn delete(&mut self, now: Now, plan: Plan, group: GroupId, peer: PeerId) {
+    pub(super) fn delete(&mut self, now: Now, plan: Plan, group: GroupId, peer: PeerId) {
         let store = plan.options.store.clone();
         let nodes: Vec<NodeIndex> = self
             .nodes

@@ -64,7 +64,7 @@ impl Node {
         let Err(fault) = result else {
             for decision in decisions {
                 if let Kind::Group(group) = &mut self.kind {
-                    group.take_effect(decision.items);
+                    group.take_effect(cx.now, decision.items);
                 }
                 cx.answer(decision.request, Ok(decision.answer));
             }

@@ -28,6 +28,15 @@ pub struct Knock<'a> {
     pub noise: &'a [u8],
 }
 
+/// Why somebody is not let in.
+pub(super) struct Refusal {
+    pub(super) error: Error,
+    /// Others to try.
+    pub(super) alternatives: Vec<NodeAddress>,
+    /// Control items that prove it.
+    pub(super) why: Vec<Vec<u8>>,
+}
+
 impl Graph {
     /// Somebody knocks.
     pub(super) fn initiated(
@@ -52,8 +61,9 @@ impl Graph {
         if self.seen_set.contains(&attempt) {
             return;
         }
-        let Some(secret) = security.psk_named(&knock.psk_id, knock.purpose) else {
-            return;
+        let Some(secret) = security.psk_named(&knock.psk_id, knock.purpose, cx.now) else {
+            self.remember(attempt);
+            return self.hint(from, url, Attempt(attempt));
         };
         let session_hash = if knock.knows_session {
             self.own.session.hash(cx.crypto)
@@ -95,7 +105,10 @@ impl Graph {
         let judged = self.admit(cx, security, knock.purpose, &hello, &session, &address);
         let grant = match judged {
             Ok(grant) => grant,
-            Err(error) => return self.refuse(cx, address, attempt, responder, &error),
+            Err(error) => {
+                let refusal = self.refusal(security, session.body.peer, error);
+                return self.refuse(cx, address, attempt, responder, refusal);
+            }
         };
         let answering = Answering {
             responder,
@@ -110,6 +123,20 @@ impl Graph {
             session: Some(session),
         };
         self.open_answer(cx, remote, knock.purpose, attempt, answering, hello.offer);
+    }
+
+    /// Says that a secret is not known here: who knocks may have slept, and should come by the door.
+    fn hint(&mut self, from: Tag, url: &str, attempt: Attempt) {
+        if self.newcomer {
+            return;
+        }
+        let address = NodeAddress {
+            rendezvous: vec![url.to_owned()],
+            tags: vec![from],
+            session: SessionKey([0; 32]),
+        };
+        let signal = Signal(SignalBody::Unknown { attempt });
+        self.signals.push_back((address, signal));
     }
 
     /// Decides about somebody who knocks: what it gets, or why not.
@@ -193,7 +220,7 @@ impl Graph {
                 Purpose::Direct => self.links.len() >= limits::PEER_CONNECTIONS,
                 Purpose::Neighbor => neighbors >= limits::NEIGHBORS,
                 // Perhaps nobody else can let it in: there is a place for a while, one for each.
-                Purpose::Join | Purpose::Password => {
+                Purpose::Join | Purpose::Return | Purpose::Password => {
                     let links = &mut self.links.values();
                     let full = neighbors >= limits::NEIGHBORS;
                     neighbors >= limits::NEIGHBORS + limits::NEWCOMERS
@@ -223,39 +250,38 @@ impl Graph {
 
     pub(super) fn refuse(
         &mut self,
-        cx: &mut Context<'_>,
-        address: NodeAddress,
-        attempt: Attempt,
-        responder: noise::Responder,
-        error: &Error,
-    ) {
-        let alternatives = match error.code {
-            Code::ConnectionRefused => self
-                .links
-                .values()
-                .filter(|link| link.is_neighbor())
-                .map(|link| link.remote.address.clone())
-                .collect(),
-            _ => Vec::new(),
-        };
-        self.refuse_with(cx, address, attempt, responder, error, alternatives);
-    }
-
-    pub(super) fn refuse_with(
-        &mut self,
         cx: &Context<'_>,
         address: NodeAddress,
         attempt: Attempt,
         responder: noise::Responder,
-        error: &Error,
-        alternatives: Vec<NodeAddress>,
+        refusal: Refusal,
     ) {
         let reply = Reply::Refuse {
-            code: error.code.number(),
+            code: refusal.error.code.number(),
             time_ms: cx.now.wall,
-            alternatives: List::first(alternatives),
+            alternatives: List::first(refusal.alternatives),
+            why: fitting(refusal.why),
         };
         self.answer_with(address, attempt, responder, &reply);
+    }
+
+    /// What somebody is told whom we do not let in: others who may, or why nobody does.
+    pub(super) fn refusal(
+        &self,
+        security: &mut dyn Security,
+        peer: PeerId,
+        error: Error,
+    ) -> Refusal {
+        let neighbors = self.links.values().filter(|link| link.is_neighbor());
+        let alternatives = match error.code {
+            Code::ConnectionRefused => neighbors.map(|link| link.remote.address.clone()).collect(),
+            _ => Vec::new(),
+        };
+        Refusal {
+            error,
+            alternatives,
+            why: security.farewell(peer),
+        }
     }
 
     pub(super) fn answer_with(
@@ -386,4 +412,17 @@ impl Graph {
             self.seen_set.remove(&old);
         }
     }
+}
+
+/// As much as a signal has room for.
+fn fitting<const MAX: usize>(
+    items: Vec<Vec<u8>>,
+) -> List<Bytes<{ limits::CONTROL_ITEM_BYTES }>, MAX> {
+    let mut room = limits::SIGNAL_BYTES / 2;
+    let items = items.into_iter().take_while(|item| {
+        let fits = item.len() <= room;
+        room = room.saturating_sub(item.len());
+        fits
+    });
+    List::first(items.filter_map(Bytes::new).collect())
 }

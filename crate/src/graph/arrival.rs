@@ -162,7 +162,10 @@ impl Graph {
             self.records.waiting.park(park(Until::Author));
             return;
         }
-        if !rights.iter().any(|rights| rights.allow(&record.body)) {
+        if !rights
+            .iter()
+            .any(|rights| rights.allow(&record.body, &hash))
+        {
             return;
         }
         if self.records.waiting.contains(&hash) {
@@ -266,6 +269,7 @@ impl Graph {
             self.weigh(cx, security, parked.record, parked.hash, parked.from);
         }
         if known {
+            self.eject(cx, security);
             self.drop_unfounded(cx, security);
         }
     }
@@ -277,7 +281,9 @@ impl Graph {
             let rights = security.rights(author);
             for id in self.records.store.by_author(author) {
                 let entry = self.records.store.any(&id);
-                if entry.is_some_and(|e| !rights.iter().any(|r| r.allow(&e.record().body))) {
+                if entry
+                    .is_some_and(|e| !rights.iter().any(|r| r.allow(&e.record().body, &e.hash())))
+                {
                     self.drop_record(cx, id);
                 }
             }
@@ -573,16 +579,6 @@ impl Graph {
         let ahead = due.saturating_sub(self.records.clock.at(cx.now));
         let ahead = ahead.clamp(limits::SWEEP_MIN_MS, limits::ANTI_ENTROPY_MS);
         self.timers.arm(Timer::Sweep, cx.now.monotonic + ahead);
-    }
-
-    /// The other end broke a rule that no honest node breaks: the link ends, and another one is not
-    /// made for a while.
-    pub(super) fn convict(&mut self, cx: &mut Context<'_>, id: LinkId, why: &str) {
-        if let Some(link) = self.links.get(&id) {
-            let (node, peer) = (link.remote.node, link.remote.peer());
-            self.overlay.ban(cx.now.monotonic, node, peer);
-        }
-        self.fault(cx, id, why);
     }
 }
 

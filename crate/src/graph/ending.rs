@@ -55,6 +55,16 @@ impl Graph {
         }
     }
 
+    /// The other end broke a rule that no honest node breaks: the link ends, and another one is not
+    /// made for a while.
+    pub(super) fn convict(&mut self, cx: &mut Context<'_>, id: LinkId, why: &str) {
+        if let Some(link) = self.links.get(&id) {
+            let (node, peer) = (link.remote.node, link.remote.peer());
+            self.overlay.ban(cx.now.monotonic, node, peer);
+        }
+        self.fault(cx, id, why);
+    }
+
     pub(super) fn remove(&mut self, id: LinkId) -> Option<Link> {
         let link = self.links.remove(&id)?;
         self.attempts.retain(|_, of| *of != id);

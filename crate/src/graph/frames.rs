@@ -8,8 +8,8 @@ use crate::engine::context::Context;
 use crate::engine::event::{Answer, Event};
 use crate::error::{Code, Error, Stage as Reached};
 use crate::limits;
-use crate::names::{ConnectionId, LinkId};
-use crate::wire::codec::{Bytes, Text};
+use crate::names::{ConnectionId, LinkId, PeerId};
+use crate::wire::codec::{Bytes, List, Text};
 use crate::wire::link::{ByeReason, Frame, Purpose};
 
 impl Graph {
@@ -150,6 +150,7 @@ impl Graph {
             }
             ByeReason::Replaced => "a newer link replaced it",
             ByeReason::Fault => "the other side found a fault",
+            ByeReason::Removed => "the other side says that this membership has ended",
         };
         let error = Error::new(Code::ConnectionFailed)
             .detail(detail)
@@ -172,11 +173,41 @@ impl Graph {
         }
     }
 
+    /// Ends every link with somebody who is no member any more, and tells it why.
+    pub(super) fn eject(&mut self, cx: &mut Context<'_>, security: &mut dyn Security) {
+        let links: Vec<(LinkId, PeerId)> = self
+            .links
+            .iter()
+            .filter_map(|(id, link)| Some((*id, link.remote.peer()?)))
+            .collect();
+        for (id, peer) in links {
+            let Some(error) = security.out(peer) else {
+                continue;
+            };
+            let items = security.farewell(peer).into_iter().filter_map(Bytes::new);
+            let items: Vec<ControlItem> = items.collect();
+            if let Some(link) = self.links.get_mut(&id).filter(|link| link.is_open()) {
+                for items in items.chunks(limits::CONTROL_ITEMS_PER_FRAME / 2) {
+                    let items = List::first(items.to_vec());
+                    link.send(cx, Frame::Control { items });
+                }
+            }
+            self.close_link(cx, id, ByeReason::Removed, &error);
+        }
+    }
+
     /// Sends control items to every neighbor.
     pub fn spread(&mut self, items: &[ControlItem]) {
         for link in self.links.values_mut().filter(|link| link.is_neighbor()) {
             link.lane.control(items.iter().cloned());
         }
+    }
+
+    /// Whether every neighbor has taken all that was on its way.
+    #[must_use]
+    pub fn all_taken(&self) -> bool {
+        let mut neighbors = self.links.values().filter(|link| link.is_neighbor());
+        neighbors.all(|link| link.lane.is_idle())
     }
 
     /// Sends what the lanes of all links have room for.

@@ -1,7 +1,7 @@
 //! Link set-up, asking: message 1 with our description, and what becomes of message 2.
 
 use super::link::{Caller, Link, Remote, Stage};
-use super::security::Security;
+use super::security::{Absorbed, Security};
 use super::session::Session;
 use super::{Graph, News};
 use crate::crypto::node_of;
@@ -216,7 +216,13 @@ impl Graph {
                 code,
                 time_ms,
                 alternatives,
+                why,
             }) => {
+                let why: Vec<&[u8]> = why.iter().map(|item| &**item).collect();
+                if security.absorb(cx, &why) == Absorbed::Bad {
+                    let error = Error::new(Code::ConnectionNotAuthenticated);
+                    return self.fail(cx, id, error.detail("it told what nobody signed"));
+                }
                 let offset = i64::try_from(cx.now.wall)
                     .unwrap_or(0)
                     .saturating_sub(i64::try_from(time_ms).unwrap_or(0));
@@ -247,6 +253,27 @@ impl Graph {
         }
     }
 
+    /// Somebody says that the secret of our message 1 is not known there.
+    pub(super) fn unknown_there(&mut self, cx: &mut Context<'_>, id: LinkId) {
+        let Some(link) = self.links.get(&id) else {
+            return;
+        };
+        if !matches!(link.stage, Stage::Asked(_)) {
+            return;
+        }
+        let (node, purpose) = (link.remote.node, link.purpose);
+        let error = match purpose {
+            Purpose::Join => Error::new(Code::InvitationRevoked)
+                .detail("the group has voided the invitations that were out: ask for a new one"),
+            _ => Error::new(Code::ConnectionFailed).detail("the other side has another secret"),
+        };
+        self.fail(cx, id, error.at(Reached::Handshake));
+        if !purpose.is_at_door() {
+            self.overlay.returns(cx.now.monotonic, node);
+            self.plan(cx);
+        }
+    }
+
     /// Verifies whoever answered, and takes what we got.
     fn accepted(
         &mut self,
@@ -273,7 +300,7 @@ impl Graph {
         session.verify(cx.crypto, self.scope, &clock)?;
         // The one who answers must be a member, also when we stand at the door.
         security.judge(cx, &session, proof, Purpose::Neighbor)?;
-        if purpose == Purpose::Join {
+        if purpose.is_at_door() {
             security.accept(cx, grant)?;
             self.news.push_back(News::Changed);
         }

@@ -42,6 +42,8 @@ struct Known {
     session: Option<Session>,
     next_dial: Millis,
     failures: u32,
+    /// It has another secret than we: dialed at the door.
+    returns: bool,
     learned: Millis,
 }
 
@@ -124,6 +126,14 @@ impl Overlay {
         })
     }
 
+    /// A node has another secret than we: it is dialed at the door, at once.
+    pub fn returns(&mut self, now: Millis, node: NodeId) {
+        if let Some(known) = self.known.get_mut(&node) {
+            known.returns = true;
+            known.next_dial = now;
+        }
+    }
+
     /// A dial of a node failed: wait longer each time, then forget it until it is seen again.
     pub fn dial_failed(&mut self, cx: &mut Context<'_>, node: NodeId, error: &Error) {
         let Some(known) = self.known.get_mut(&node) else {
@@ -164,6 +174,7 @@ impl Overlay {
     pub fn linked(&mut self, node: NodeId) {
         if let Some(known) = self.known.get_mut(&node) {
             known.failures = 0;
+            known.returns = false;
             known.next_dial = 0;
         }
     }
@@ -207,6 +218,7 @@ impl Graph {
                     session,
                     next_dial: now,
                     failures: 0,
+                    returns: false,
                     learned: now,
                 };
                 self.overlay.known.insert(node, known);
@@ -305,7 +317,7 @@ impl Graph {
         let Some(link) = self.links.get(&id) else {
             return false;
         };
-        let served = link.purpose == Purpose::Join
+        let served = link.purpose.is_at_door()
             && !link.initiator
             && self.directs.values().all(|direct| direct.link != Some(id))
             && link.is_open()
@@ -355,6 +367,7 @@ impl Graph {
             let (address, session) = (known.address.clone(), known.session.clone());
             let purpose = match self.entry.filter(|_| self.newcomer) {
                 Some(entry) => entry,
+                None if known.returns => Purpose::Return,
                 None => Purpose::Neighbor,
             };
             self.overlay.last_dial = Some(now);

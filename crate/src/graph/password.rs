@@ -229,7 +229,8 @@ impl Graph {
             session,
         } = arrival;
         if let Err(error) = self.is_itself(cx, security, &session, &address) {
-            return self.refuse(cx, address, attempt, responder, &error);
+            let refusal = self.refusal(security, session.body.peer, error);
+            return self.refuse(cx, address, attempt, responder, refusal);
         }
         let own = self.party();
         let run = self.run_id(cx, session.body.key, own.session, &hello.nonce);
@@ -245,7 +246,9 @@ impl Graph {
             Ok(answered) => answered,
             Err(error) => {
                 let others = self.who_lets_in(cx, security, &error);
-                return self.refuse_with(cx, address, attempt, responder, &error, others);
+                let mut refusal = self.refusal(security, session.body.peer, error);
+                refusal.alternatives = others;
+                return self.refuse(cx, address, attempt, responder, refusal);
             }
         };
         let reply = Reply::Challenge {

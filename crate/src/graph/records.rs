@@ -375,11 +375,14 @@ impl Graph {
         // What our neighbors would convict us for.
         body.check_form(cx.crypto, rules.max_record_size)?;
         let rights = security.rights(self.own.peer());
-        if !rights.iter().any(|rights| rights.allow(&body)) {
-            return Err(not_allowed(&rights, &body));
-        }
         let record = self.own.sign_record(cx.crypto, self.scope, body);
         let hash = record.hash(cx.crypto, self.scope);
+        if !rights
+            .iter()
+            .any(|rights| rights.allow(&record.body, &hash))
+        {
+            return Err(not_allowed(&rights, &record.body));
+        }
         self.records.writes.push_back(Write {
             request,
             answer,

@@ -5,11 +5,13 @@ use super::session::Session;
 use crate::engine::context::Context;
 use crate::error::Error;
 use crate::limits::CLOCK_GRACE_S;
-use crate::names::PeerId;
+use crate::names::{PeerId, RecordHash};
 use crate::record::model::Body;
+use crate::sorted::Set;
 use crate::time::Now;
 use crate::wire::link::Purpose;
 use crate::wire::seconds::{Clock, Seconds};
+use std::sync::Arc;
 
 /// A secret that handshakes are keyed with, and its name on the wire.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,7 +32,7 @@ pub enum Absorbed {
 }
 
 /// What somebody may do with records.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rights {
     /// Change and delete those of others too.
     pub others: bool,
@@ -38,15 +40,22 @@ pub struct Rights {
     pub from: Seconds,
     /// Nothing of theirs outlives this.
     pub until: Seconds,
+    /// Only versions whose hashes begin with one of these: what stays of somebody who was removed.
+    pub only: Option<Arc<Set<[u8; 16]>>>,
 }
 
 impl Rights {
     /// Whether they allow what a record says, whoever looks at it and when.
     #[must_use]
-    pub fn allow(&self, body: &Body) -> bool {
+    pub fn allow(&self, body: &Body, hash: &RecordHash) -> bool {
         let own = body.author() == body.creator;
         let modified = body.modified().ms() / 1000;
+        let listed = |only: &Arc<Set<[u8; 16]>>| {
+            let head = hash.0.first_chunk();
+            head.is_some_and(|head| only.contains(head))
+        };
         (own || self.others)
+            && self.only.as_ref().is_none_or(listed)
             && self.from.0 <= modified.saturating_add(CLOCK_GRACE_S)
             && (self.until == Seconds::NEVER || body.expires <= self.until.0.saturating_mul(1000))
     }
@@ -68,7 +77,7 @@ pub trait Security {
     /// The secret to knock with.
     fn psk(&self, purpose: Purpose) -> Option<Psk>;
     /// The secret of that name, if knocking with it for that purpose is allowed.
-    fn psk_named(&self, id: &[u8; 8], purpose: Purpose) -> Option<[u8; 32]>;
+    fn psk_named(&self, id: &[u8; 8], purpose: Purpose, now: Now) -> Option<[u8; 32]>;
     /// What we show to prove that we may be here.
     fn proof(&self) -> Vec<u8>;
     /// The wall clock and what is known about its error.
@@ -103,6 +112,10 @@ pub trait Security {
     fn rules(&self) -> Rules;
     /// Everything a new neighbor should know.
     fn control(&mut self) -> Vec<Vec<u8>>;
+    /// Why somebody who was here may not be any more.
+    fn out(&mut self, peer: PeerId) -> Option<Error>;
+    /// The control items that tell it.
+    fn farewell(&mut self, peer: PeerId) -> Vec<Vec<u8>>;
     /// Takes what a neighbor knows. What is news goes to the other neighbors by the node's hand.
     fn absorb(&mut self, cx: &mut Context<'_>, items: &[&[u8]]) -> Absorbed;
 }

@@ -1,13 +1,13 @@
 //! Credentials: who says that somebody is a member. What they are worth is judged in `judge.rs`.
 
 use crate::crypto::{Crypto, head, signed_bytes};
-use crate::limits::PROOF_CREDENTIALS;
+use crate::limits::{PROOF_CREDENTIALS, REASON_CHARS, VOUCHED, VOUCHES};
 pub use crate::names::Role;
 use crate::names::{GroupId, PeerId};
-use crate::wire::codec::{List, Malformed, Reader, Wire};
-use crate::wire::numbers::credential;
+use crate::wire::codec::{List, Malformed, Reader, Text, Wire};
+use crate::wire::numbers::{credential, how, revoked};
 use crate::wire::seconds::Seconds;
-use crate::{wire_enum, wire_struct};
+use crate::{wire_enum, wire_numbers, wire_struct};
 
 impl Wire for Role {
     fn encode(&self, out: &mut Vec<u8>) {
@@ -22,6 +22,25 @@ impl Wire for Role {
         }
     }
 }
+
+wire_enum! {
+    /// Whose membership a revocation ends.
+    pub enum Revoked {
+        /// A member's.
+        Member = revoked::MEMBER {
+            /// It.
+            peer: PeerId,
+        },
+        /// That of everybody who came with an invitation, or would.
+        Invitation = revoked::INVITATION {
+            /// Hash of its delegation.
+            hash: [u8; 32],
+        },
+    }
+}
+
+/// The first half of a credential's or record's hash: names what stays.
+pub type Vouched = [u8; 16];
 
 wire_enum! {
     /// What is signed.
@@ -71,6 +90,45 @@ wire_enum! {
             /// The member.
             issuer: [u8; 32],
         },
+        /// Ends memberships. What their holders signed counts from then on only where a vouch lists it,
+        /// so that nobody gains by dating something back, and it never matters what came first.
+        Revocation = credential::REVOCATION {
+            /// Whose.
+            what: Revoked,
+            /// Those that began later are not meant.
+            at: Seconds,
+            /// How.
+            how: How,
+            /// The records of its own stay, all of them.
+            records_stay: bool,
+            /// Without these it does not count yet.
+            vouches: List<Vouched, VOUCHES>,
+            /// For people.
+            reason: Text<{ REASON_CHARS * 4 }>,
+            /// The group key, an admin, or the one who leaves.
+            issuer: [u8; 32],
+            /// Tells two of the same issuer apart.
+            serial: [u8; 8],
+        },
+        /// What stays of somebody: credentials and records.
+        Vouch = credential::VOUCH {
+            /// Their hashes.
+            hashes: List<Vouched, VOUCHED>,
+            /// Whoever signs the revocation.
+            issuer: [u8; 32],
+        },
+    }
+}
+
+wire_numbers! {
+    /// How a membership ends.
+    How {
+        /// Somebody was removed: only an admin lets it in again.
+        Removed = how::REMOVED,
+        /// Another membership takes its place, with other rights.
+        Replaced = how::REPLACED,
+        /// It left by itself.
+        Left = how::LEFT,
     }
 }
 
@@ -116,7 +174,9 @@ impl Credential {
         match &self.body {
             Body::Membership { issuer, .. }
             | Body::Delegation { issuer, .. }
-            | Body::Admission { issuer, .. } => issuer,
+            | Body::Admission { issuer, .. }
+            | Body::Revocation { issuer, .. }
+            | Body::Vouch { issuer, .. } => issuer,
         }
     }
 

@@ -243,16 +243,17 @@ impl Discovery {
             time.saturating_add(limits::TOPIC_OVERLAP_MS) / DAY_MS,
         ];
         let door: &[u8] = &group.state.door;
-        let epoch = group
+        let standing = self.mode == Mode::Stand;
+        let member = group.epoch().map(|secret| (secret.as_slice(), false));
+        // Members that have slept know the door of before.
+        let old_door = group
             .state
-            .epochs
-            .first()
-            .map(|epoch| epoch.secret.as_slice());
-        let member = epoch
-            .filter(|_| self.mode == Mode::Stand)
-            .map(|secret| (secret, false));
+            .old_door
+            .as_ref()
+            .map(|door| (door.as_slice(), true));
         let mut places = Map::new();
-        for (secret, door) in core::iter::once((door, true)).chain(member) {
+        let others = member.into_iter().chain(old_door).filter(|_| standing);
+        for (secret, door) in core::iter::once((door, true)).chain(others) {
             for day in days {
                 let day = day.to_le_bytes();
                 let context: [&[u8]; 3] = [mailbox.origin().as_bytes(), b"\0", &day];

@@ -4,55 +4,34 @@
 //! without an admission by a member from outside that invitation, and only the earliest admissions
 //! count, as many as the invitation allows. A credential is looked at only once its issuer is a
 //! member, and its signature is verified once: what strangers add to a set costs next to nothing.
+//! Which revocations count is worked out in `judge/removal.rs`.
 
 mod findings;
+mod member;
+mod removal;
 
 use crate::sorted::{Map, Set};
 
-use super::credential::{Body, Credential, Role};
+use member::Rank;
+pub use member::{CameWith, Member};
+use removal::Removal;
+pub use removal::removed;
+
+use super::credential::{Body, Credential, Role, Vouched};
 use crate::crypto::Crypto;
 use crate::error::{Code, Error};
 use crate::limits::{CHAIN_LINKS, VERIFIED_CREDENTIALS};
 use crate::names::{GroupId, PeerId};
 use crate::wire::seconds::{Clock, Seconds};
 
-/// A membership that holds, and what it rests on.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Member {
-    /// What it may do.
-    pub role: Role,
-    /// Not before.
-    pub from: Seconds,
-    /// Not after.
-    pub until: Seconds,
-    /// The invitations along its chain.
-    pub invitations: Set<[u8; 32]>,
-    /// The invitation that the member itself came with.
-    pub came_with: Option<CameWith>,
-    links: usize,
-    support: Set<usize>,
-}
-
-/// How a member came in.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct CameWith {
-    /// Hash of the delegation: names the invitation.
-    pub invitation: [u8; 32],
-    /// How many it lets in.
-    pub max_uses: u32,
-    /// From when it lets somebody in.
-    pub begin: Seconds,
-    /// Until when it lets somebody in.
-    pub usable_until: Seconds,
-    /// Hash of the membership that awaits or has its admission.
-    pub membership: [u8; 32],
-    /// The earliest admission's time and hash, once admitted.
-    pub admission: Option<(Seconds, [u8; 32])>,
-}
-
 /// Signatures that were found good, so that they are verified once.
 #[derive(Default)]
 pub struct Verified(Set<[u8; 32]>);
+
+/// Time and hash of an admission, what it rests on, and the rank of whoever admitted.
+type Admitted = (Seconds, [u8; 32], Set<usize>, Rank);
+
+const BEYOND: &str = "it goes beyond its issuer's";
 
 /// Why a credential makes nobody a member.
 enum Why {
@@ -79,6 +58,12 @@ pub struct Judge<'a> {
     memberships: Vec<usize>,
     delegations: Map<[u8; 32], Vec<usize>>,
     admissions: Map<[u8; 32], Vec<usize>>,
+    revocations: Vec<usize>,
+    vouches: Map<Vouched, usize>,
+    /// What ends memberships, by member.
+    removals: Map<PeerId, Vec<Removal>>,
+    /// And by the invitation that somebody came with.
+    voided: Map<[u8; 32], Vec<Removal>>,
     good: Map<usize, bool>,
     /// More than one where somebody came in with several invitations: knowing of another one must
     /// not make it less of a member.
@@ -109,6 +94,10 @@ impl<'a> Judge<'a> {
             memberships: Vec::new(),
             delegations: Map::new(),
             admissions: Map::new(),
+            revocations: Vec::new(),
+            vouches: Map::new(),
+            removals: Map::new(),
+            voided: Map::new(),
             good: Map::new(),
             members: Map::new(),
             counted: Map::new(),
@@ -121,8 +110,7 @@ impl<'a> Judge<'a> {
             .filter(|credential| seen.insert(credential.id(crypto)))
             .collect();
         judge.index();
-        // Whoever comes after an invitation's last use is out, and so is everybody who rests on it.
-        while judge.resolve(verified) {}
+        judge.settle(verified);
         judge
     }
 
@@ -134,6 +122,10 @@ impl<'a> Judge<'a> {
                 Body::Delegation { key, .. } => self.delegations.or_default(*key).push(at),
                 Body::Admission { membership, .. } => {
                     self.admissions.or_default(*membership).push(at);
+                }
+                Body::Revocation { .. } => self.revocations.push(at),
+                Body::Vouch { .. } => {
+                    self.vouches.insert(self.vouched_name(at), at);
                 }
             }
         }
@@ -182,11 +174,11 @@ impl<'a> Judge<'a> {
                 .unwrap_or_default();
             let earliest = all
                 .into_iter()
-                .filter_map(|at| self.admission(at, &came_with, verified).ok())
+                .filter_map(|at| self.admission(at, &came_with, true, verified).ok())
                 .min();
             let uses = uses.or_default(came_with.invitation);
             uses.max = came_with.max_uses;
-            if let Some((time, hash, support)) = earliest {
+            if let Some((time, hash, support, _)) = earliest {
                 uses.admitted.insert((time, hash, peer));
                 self.counted.insert(came_with.membership, support);
             }
@@ -200,24 +192,24 @@ impl<'a> Judge<'a> {
         self.outnumbered.len() > before
     }
 
-    /// Notes a membership that holds, unless one of the same peer rests on no other invitations.
-    fn hold(&mut self, at: usize, member: Member) {
+    /// Notes a membership that holds, unless another one of the same peer is worth as much.
+    fn hold(&mut self, at: usize, mut member: Member) {
         let Some(subject) = self.subject(at) else {
             return;
         };
+        let ended = self.endings(&subject, &member).next().is_some();
+        member.ended = ended;
         let held = self.members.or_default(subject);
-        let rests_on_another = |other: &Member| {
-            let mut invitations = other.invitations.iter();
-            invitations.any(|invitation| !member.invitations.contains(invitation))
-        };
-        if held.iter().all(rests_on_another) {
+        if !held.iter().any(|other| other.covers(&member)) {
+            held.retain(|other| !member.covers(other));
             held.push(member);
         }
     }
 
-    /// The membership of `peer` that was found first.
-    fn first(&self, peer: &PeerId) -> Option<&Member> {
-        self.members.get(peer)?.first()
+    /// The best membership of `peer` that counts.
+    fn best(&self, peer: &PeerId) -> Option<&Member> {
+        let held = self.members.get(peer)?.iter().filter(|m| !m.ended);
+        held.max_by_key(|m| (m.role, m.until, core::cmp::Reverse(m.rank)))
     }
 
     fn subject(&self, at: usize) -> Option<PeerId> {
@@ -229,7 +221,7 @@ impl<'a> Judge<'a> {
 
     /// The membership of `peer`, or why it has none.
     pub fn member(&mut self, peer: PeerId, verified: &mut Verified) -> Result<Member, Error> {
-        match self.first(&peer) {
+        match self.best(&peer) {
             Some(member) => Ok(member.clone()),
             None => Err(self.reason(peer, verified)),
         }
@@ -238,7 +230,7 @@ impl<'a> Judge<'a> {
     /// The membership of somebody at the door: its own admission may be missing, that is what it
     /// comes for. There must be room for it.
     pub fn at_door(&mut self, peer: PeerId, verified: &mut Verified) -> Result<Member, Error> {
-        if let Some(member) = self.first(&peer) {
+        if let Some(member) = self.best(&peer) {
             return Ok(member.clone());
         }
         let own: Vec<usize> = self
@@ -250,6 +242,9 @@ impl<'a> Judge<'a> {
         let mut error = self.reason(peer, verified);
         for at in own {
             match self.membership(at, true, verified) {
+                Ok(member) if self.endings(&peer, &member).next().is_some() => {
+                    error = self.ended(&peer, &member);
+                }
                 Ok(member) => match self.room(&member) {
                     Ok(()) => return Ok(member),
                     Err(full) => error = full,
@@ -284,6 +279,9 @@ impl<'a> Judge<'a> {
         let mut path = Set::new();
         let mut next = peer;
         loop {
+            if let Some(member) = self.members.get(&next).and_then(|held| held.first()) {
+                return self.ended(&next, member);
+            }
             if !path.insert(next) {
                 return Code::CircularChain.into();
             }
@@ -326,25 +324,19 @@ impl<'a> Judge<'a> {
         };
         self.clock.check(from, until).map_err(Why::Fault)?;
         let invitations = self.delegations.get(&issuer).cloned().unwrap_or_default();
-        let mut parent = Err(Why::Needs(PeerId(issuer)));
+        let mut found = Err(Why::Needs(PeerId(issuer)));
         if invitations.is_empty() {
-            parent = self.issuer(&issuer).and_then(|parent| {
-                if parent.role.may_issue(role) {
-                    Ok(parent)
-                } else {
-                    Err(Why::Fault(untrusted("the issuer's role does not allow it")))
-                }
-            });
+            found = self.issued(&issuer, at, role, from, until);
         }
         for delegation in invitations {
-            parent = self.invited(at, delegation, at_door, verified);
-            if parent.is_ok() {
+            found = self.invited(at, delegation, at_door, verified);
+            if found.is_ok() {
                 break;
             }
         }
-        let mut member = parent?;
+        let mut member = found?;
         if role > member.role || from < member.from || until > member.until {
-            return Err(Why::Fault(untrusted("it goes beyond its issuer's")));
+            return Err(Why::Fault(untrusted(BEYOND)));
         }
         member.links += 1;
         if member.links > CHAIN_LINKS {
@@ -352,12 +344,39 @@ impl<'a> Judge<'a> {
         }
         self.signed(at, verified)?;
         member.support.insert(at);
+        member.rank = Rank {
+            links: member.rank.links + 1,
+            from,
+            hash: self.hashes.get(at).copied().unwrap_or_default(),
+        };
         Ok(Member {
             role,
             from,
             until,
             ..member
         })
+    }
+
+    /// The issuer's membership that allows to give these rights.
+    fn issued(
+        &self,
+        issuer: &[u8; 32],
+        at: usize,
+        role: Role,
+        from: Seconds,
+        until: Seconds,
+    ) -> Result<Member, Why> {
+        let mut why = Err(Why::Needs(PeerId(*issuer)));
+        for parent in self.issuers(issuer, at)? {
+            if !parent.role.may_issue(role) {
+                why = Err(Why::Fault(untrusted("the issuer's role does not allow it")));
+            } else if from < parent.from || until > parent.until {
+                why = Err(Why::Fault(untrusted(BEYOND)));
+            } else {
+                return Ok(parent);
+            }
+        }
+        why
     }
 
     /// What a delegation allows the holder of its key, and how a membership stands to it.
@@ -385,10 +404,7 @@ impl<'a> Judge<'a> {
             return fault("not a delegation");
         };
         self.clock.check(from, until).map_err(Why::Fault)?;
-        let mut parent = self.issuer(&issuer)?;
-        if !parent.role.may_issue(role) || from < parent.from || until > parent.until {
-            return fault("the invitation goes beyond its issuer's rights");
-        }
+        let mut parent = self.issued(&issuer, at, role, from, until)?;
         self.signed(at, verified)?;
         let invitation = self.hashes.get(at).copied().unwrap_or_default();
         let subject = self.subject(membership);
@@ -402,21 +418,23 @@ impl<'a> Judge<'a> {
             max_uses,
             begin: from,
             usable_until,
+            makes_admins: role == Role::Admin,
             membership: hash,
             admission: None,
         };
         let mut why = Why::Fault(untrusted("no member has admitted it"));
-        let mut earliest: Option<(Seconds, [u8; 32], Set<usize>)> = None;
+        let mut earliest: Option<Admitted> = None;
         for admission in self.admissions.get(&hash).cloned().unwrap_or_default() {
-            match self.admission(admission, &came_with, verified) {
+            match self.admission(admission, &came_with, false, verified) {
                 Ok(found) => earliest = Some(earliest.map_or(found.clone(), |e| e.min(found))),
                 Err(found) => why = found,
             }
         }
         // One admission is enough to rest on: more would only make proofs longer.
-        if let Some((time, hash, support)) = earliest {
+        if let Some((time, hash, support, rank)) = earliest {
             came_with.admission = Some((time, hash));
             parent.support.extend(support);
+            parent.rank = parent.rank.max(rank);
         }
         if came_with.admission.is_none() && !at_door {
             return Err(why);
@@ -430,17 +448,19 @@ impl<'a> Judge<'a> {
             until,
             links,
             came_with: Some(came_with),
+            by_admin: false,
             ..parent
         })
     }
 
-    /// An admission that holds: its time and hash, and what it rests on.
+    /// An admission that holds, or held: a use stays used, though whoever admitted may be removed.
     fn admission(
         &mut self,
         at: usize,
         came_with: &CameWith,
+        counting: bool,
         verified: &mut Verified,
-    ) -> Result<(Seconds, [u8; 32], Set<usize>), Why> {
+    ) -> Result<Admitted, Why> {
         let fault = |why| Err(Why::Fault(untrusted(why)));
         let Some(credential) = self.credentials.get(at).copied() else {
             return fault("not an admission");
@@ -458,44 +478,54 @@ impl<'a> Judge<'a> {
         if time < came_with.begin {
             return fault("it was admitted before the invitation was made");
         }
-        let Some(admitters) = self.members.get(&PeerId(issuer)) else {
-            return Err(Why::Needs(PeerId(issuer)));
+        let admitter = PeerId(issuer);
+        let Some(admitters) = self.members.get(&admitter) else {
+            return Err(Why::Needs(admitter));
         };
-        // Whoever also came in another way is not only from this invitation.
-        let from_outside =
-            |admitter: &&Member| !admitter.invitations.contains(&came_with.invitation);
-        let Some(admitter) = admitters.iter().find(from_outside).cloned() else {
-            return fault("somebody from the same invitation admitted it");
+        let may_admit = |member: &&Member| {
+            // Whoever also came in another way is not only from this invitation.
+            let from_outside = !member.invitations.contains(&came_with.invitation);
+            let admin = member.role == Role::Admin;
+            from_outside
+                && (admin || !came_with.makes_admins)
+                && ((counting && came_with.makes_admins) || self.counts(&admitter, member, at))
+        };
+        let Some(admitter) = admitters.iter().find(may_admit).cloned() else {
+            return fault(if came_with.makes_admins {
+                "it can make admins, so an admin from outside must admit with it"
+            } else {
+                "no member from outside the invitation admitted it"
+            });
         };
         self.signed(at, verified)?;
         let mut support = admitter.support;
         support.insert(at);
-        Ok((
-            time,
-            self.hashes.get(at).copied().unwrap_or_default(),
-            support,
-        ))
+        let hash = self.hashes.get(at).copied().unwrap_or_default();
+        Ok((time, hash, support, admitter.rank))
     }
 
-    /// The rights of whoever issued something: the group key has them all, for ever.
-    fn issuer(&self, issuer: &[u8; 32]) -> Result<Member, Why> {
+    /// The memberships by which somebody may have issued a credential: the group key's hold for ever.
+    fn issuers(&self, issuer: &[u8; 32], at: usize) -> Result<Vec<Member>, Why> {
         if *issuer == self.group.0 {
-            return Ok(Member {
-                role: Role::Admin,
-                from: Seconds(0),
-                until: Seconds::NEVER,
-                invitations: Set::new(),
-                came_with: None,
-                links: 0,
-                support: Set::new(),
-            });
+            return Ok(vec![Member::group_key()]);
         }
-        match self.first(&PeerId(*issuer)) {
-            Some(member) => Ok(Member {
+        let issuer = PeerId(*issuer);
+        let Some(held) = self.members.get(&issuer) else {
+            return Err(Why::Needs(issuer));
+        };
+        let counted = held
+            .iter()
+            .filter(|member| self.counts(&issuer, member, at));
+        let all: Vec<Member> = counted
+            .map(|member| Member {
                 came_with: None,
+                by_admin: member.role == Role::Admin,
                 ..member.clone()
-            }),
-            None => Err(Why::Needs(PeerId(*issuer))),
+            })
+            .collect();
+        match held.first() {
+            Some(ended) if all.is_empty() => Err(Why::Fault(self.ended(&issuer, ended))),
+            _ => Ok(all),
         }
     }
 

@@ -44,14 +44,13 @@ impl Security for OpenSecurity {
     fn psk(&self, purpose: Purpose) -> Option<Psk> {
         let id = self.crypto.hash(&[b"graph-link-id", &self.graph.0]);
         let secret = self.crypto.derive(&self.graph.0, "graph-link", &[]);
-        let is_members = !matches!(purpose, Purpose::Join | Purpose::Password);
-        is_members.then_some(Psk {
+        (!purpose.is_at_door()).then_some(Psk {
             id: head(&id),
             secret,
         })
     }
 
-    fn psk_named(&self, id: &[u8; 8], purpose: Purpose) -> Option<[u8; 32]> {
+    fn psk_named(&self, id: &[u8; 8], purpose: Purpose, _now: Now) -> Option<[u8; 32]> {
         self.psk(purpose)
             .filter(|psk| psk.id == *id)
             .map(|psk| psk.secret)
@@ -88,11 +87,20 @@ impl Security for OpenSecurity {
         Ok(())
     }
 
+    fn out(&mut self, _peer: PeerId) -> Option<Error> {
+        None
+    }
+
+    fn farewell(&mut self, _peer: PeerId) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
+
     fn rights(&mut self, _peer: PeerId) -> Vec<Rights> {
         vec![Rights {
             others: self.asks_app,
             from: Seconds(0),
             until: Seconds::NEVER,
+            only: None,
         }]
     }
 

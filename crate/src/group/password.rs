@@ -14,7 +14,7 @@ pub mod verifier;
 mod tests;
 
 use super::Group;
-use super::credential::{Body, Credential, Credentials, Role};
+use super::credential::{Body, Credential, Credentials, How, Role};
 use super::judge::Member;
 use crate::crypto::pake::{Answerer, Doubt, Joiner, Party, Run};
 use crate::crypto::stretch::Password;
@@ -406,6 +406,10 @@ impl Passwords for Group {
             peer: joiner.body.peer,
             session: joiner.body.key,
         };
+        // The password lets strangers in, not whom an admin has removed.
+        if let Some((How::Removed, why)) = self.ever().former.get(&party.peer) {
+            return Err(why.clone());
+        }
         if let Some(said) = self.not_yet(cx, own.session, party.session, &asking, guesses) {
             return Ok((said.to_bytes(), false));
         }

@@ -3,10 +3,10 @@
 
 use super::Group;
 use super::credential::{Body, Credential, Credentials};
+use super::epoch::Secret;
 use super::judge::CameWith;
 use super::password::verifier::Verifier;
 use super::properties::SignedProperties;
-use super::state::Epoch;
 use crate::engine::command::PropertiesChange;
 use crate::engine::context::Context;
 use crate::error::{Code, Error};
@@ -15,6 +15,7 @@ use crate::graph::security::{Absorbed, Psk, Rights, Rules, Security};
 use crate::graph::session::Session;
 use crate::limits;
 use crate::names::PeerId;
+use crate::sorted::Set;
 use crate::time::Now;
 use crate::wire::codec::{List, Wire as _};
 use crate::wire::link::Purpose;
@@ -40,6 +41,11 @@ wire_enum! {
             /// It, sealed to its holder.
             verifier: Verifier,
         },
+        /// A secret that members share.
+        Secret = control::SECRET {
+            /// It.
+            secret: Secret,
+        },
     }
 }
 
@@ -49,34 +55,36 @@ wire_struct! {
         /// Proves its membership from now on.
         proof: Credentials,
         /// The newest first.
-        epochs: List<Epoch, 3>,
+        epochs: List<Secret, 2>,
+        /// The door, where it was replaced.
+        doors: List<Secret, 2>,
+        /// What those rest on who signed the secrets.
+        credentials: Credentials,
     }
 }
 
 impl Security for Group {
     fn psk(&self, purpose: Purpose) -> Option<Psk> {
-        match purpose {
-            Purpose::Join | Purpose::Password => Some(self.link_psk(&self.state.door)),
-            Purpose::Neighbor | Purpose::Direct => self
-                .state
-                .epochs
-                .first()
-                .map(|epoch| self.link_psk(&epoch.secret)),
+        if purpose.is_at_door() {
+            return Some(self.link_psk(&self.state.door));
         }
+        self.epoch().map(|secret| self.link_psk(secret))
     }
 
-    fn psk_named(&self, id: &[u8; 8], purpose: Purpose) -> Option<[u8; 32]> {
+    fn psk_named(&self, id: &[u8; 8], purpose: Purpose, now: Now) -> Option<[u8; 32]> {
         if !self.state.synchronized {
             return None;
         }
-        let all: Vec<Psk> = match purpose {
-            Purpose::Join | Purpose::Password => vec![self.link_psk(&self.state.door)],
-            Purpose::Neighbor | Purpose::Direct => self
-                .state
-                .epochs
-                .iter()
-                .map(|epoch| self.link_psk(&epoch.secret))
-                .collect(),
+        // Outstanding invitations end with their door; members may have slept.
+        let old_door = self.state.old_door.filter(|_| purpose == Purpose::Return);
+        let epochs = self.state.epochs.iter().map(|epoch| &epoch.body.secret);
+        let old_counts = now.monotonic < self.old_epoch_until;
+        let all: Vec<Psk> = if purpose.is_at_door() {
+            let doors = core::iter::once(self.state.door).chain(old_door);
+            doors.map(|door| self.link_psk(&door)).collect()
+        } else {
+            let epochs = epochs.take(if old_counts { 2 } else { 1 });
+            epochs.map(|secret| self.link_psk(secret)).collect()
         };
         all.into_iter()
             .find(|psk| psk.id == *id)
@@ -103,7 +111,12 @@ impl Security for Group {
         })?;
         let at_door = purpose == Purpose::Join;
         let clock = self.clock(cx.now);
-        let (_, support) = self.judged(&clock, session.body.peer, &shown, at_door)?;
+        // Whoever comes back is known: an invitation that was never used does not count there.
+        let shown = match purpose {
+            Purpose::Return => &[],
+            _ => &shown[..],
+        };
+        let (_, support) = self.judged(&clock, session.body.peer, shown, at_door)?;
         if !at_door && self.state.synchronized {
             self.learn(support);
         }
@@ -128,9 +141,19 @@ impl Security for Group {
         let (_, support) = self.judged(&clock, peer, &shown, false)?;
         let proof = Credentials::new(support.clone()).ok_or(Code::ChainTooLong)?;
         self.learn(support);
+        let epochs = self.state.epochs.first().cloned();
+        let doors = self.state.doors.first().cloned();
+        let issuers = epochs.iter().chain(&doors).map(|s| PeerId(s.body.issuer));
+        let issuers: Set<PeerId> = issuers.collect();
+        let credentials = self.with_judge(|judge, _| {
+            let support = issuers.iter().flat_map(|issuer| judge.ever_support(issuer));
+            support.collect()
+        });
         Ok(AtDoor {
             proof,
-            epochs: List::first(self.state.epochs.to_vec()),
+            epochs: List::first(epochs.into_iter().collect()),
+            doors: List::first(doors.into_iter().collect()),
+            credentials: List::first(credentials),
         }
         .to_bytes())
     }
@@ -142,12 +165,28 @@ impl Security for Group {
         let (_, support) = self
             .judged(&clock, self.state.peer, &grant.proof, false)
             .map_err(|_| broken("the admission we got does not hold"))?;
-        if grant.epochs.is_empty() {
+        let before = (self.state.proof.clone(), self.known.clone());
+        self.state.proof = Credentials::new(support).ok_or(Code::ChainTooLong)?;
+        self.changed();
+        // Who signed the secrets may be nobody by now, but was an admin: ask all that is known.
+        for credential in grant.credentials.iter() {
+            self.consider(credential.clone());
+        }
+        self.sift();
+        for secret in grant.epochs.iter().chain(grant.doors.iter()) {
+            let issuer = secret.body.issuer;
+            let was_admin =
+                issuer == self.state.group.0 || self.ever().ever_admins.contains(&issuer);
+            if !was_admin || !secret.is_signed(self.crypto, self.state.group) {
+                (self.state.proof, self.known) = before;
+                self.changed();
+                return Err(broken("no admin made the secret we got"));
+            }
+            self.take_secret(cx.now, secret.clone());
+        }
+        if self.epoch().is_none() {
             return Err(broken("we got no epoch"));
         }
-        self.state.proof = Credentials::new(support).ok_or(Code::ChainTooLong)?;
-        self.state.epochs = grant.epochs;
-        self.changed();
         Ok(())
     }
 
@@ -181,6 +220,9 @@ impl Security for Group {
         let properties = self.state.properties.iter().cloned();
         let properties = properties.map(|properties| Control::Properties { properties }.to_bytes());
         let mut items: Vec<Vec<u8>> = properties.collect();
+        let secrets = [self.state.epochs.first(), self.state.doors.first()];
+        let secrets = secrets.into_iter().flatten().cloned();
+        items.extend(secrets.map(|secret| Control::Secret { secret }.to_bytes()));
         let support = self.ever().support.iter().cloned();
         items.extend(support.map(|credential| Control::Credential { credential }.to_bytes()));
         let verifiers = self.state.verifiers.iter().cloned();
@@ -188,7 +230,7 @@ impl Security for Group {
         items
     }
 
-    fn absorb(&mut self, _cx: &mut Context<'_>, items: &[&[u8]]) -> Absorbed {
+    fn absorb(&mut self, cx: &mut Context<'_>, items: &[&[u8]]) -> Absorbed {
         for item in items {
             // A newer version may have kinds of items that we do not know.
             if let Ok(item) = Control::from_bytes(item)
@@ -200,7 +242,18 @@ impl Security for Group {
         if self.unsifted {
             self.sift();
         }
+        self.settle_secrets(cx.now);
         Absorbed::Good
+    }
+
+    fn out(&mut self, peer: PeerId) -> Option<Error> {
+        self.former(&peer)
+    }
+
+    fn farewell(&mut self, peer: PeerId) -> Vec<Vec<u8>> {
+        let why = self.farewell_to(&peer).into_iter();
+        why.map(|credential| Control::Credential { credential }.to_bytes())
+            .collect()
     }
 }
 
@@ -256,13 +309,14 @@ impl Group {
     }
 
     /// What we decided ourselves is stored: it holds from now on, and members are told.
-    pub fn take_effect(&mut self, items: Vec<Control>) {
+    pub fn take_effect(&mut self, now: Now, items: Vec<Control>) {
         for item in items {
             self.take(item);
         }
         if self.unsifted {
             self.sift();
         }
+        self.settle_secrets(now);
     }
 
     /// Puts a control item where it belongs; false if it is forged.
@@ -271,6 +325,7 @@ impl Group {
             Control::Credential { credential } => self.consider(credential),
             Control::Properties { properties } => self.consider_properties(properties),
             Control::Verifier { verifier } => self.consider_verifier(verifier),
+            Control::Secret { secret } => self.consider_secret(&secret),
         }
     }
 

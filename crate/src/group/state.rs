@@ -1,13 +1,16 @@
 //! What a node keeps of a group between visits.
 
 use super::credential::{Credential, Credentials};
+use super::epoch::Secret;
 use super::identity::Identity;
 use super::invitation::Name;
 use super::password::verifier::Verifier;
 use super::properties::SignedProperties;
 use crate::crypto::Crypto;
 use crate::error::{Code, Error};
-use crate::limits::{CONTROL_ITEMS, PASSWORD_BYTES, RENDEZVOUS_SERVERS, VERIFIERS};
+use crate::limits::{
+    CONTROL_ITEMS, PASSWORD_BYTES, RENDEZVOUS_SERVERS, VERIFIERS, WAITING_SECRETS,
+};
 use crate::names::{GroupId, PeerId};
 use crate::random::Random;
 use crate::wire::codec::{List, Text, Wire as _};
@@ -15,18 +18,10 @@ use crate::wire::numbers::{exported, stored};
 use crate::wire::rendezvous::Url;
 use crate::wire_struct;
 
-/// Epochs kept: the current one, and those before it that links may still be keyed with.
-const EPOCHS: usize = 3;
+/// Secrets kept of each kind: the one in use, and the one before it.
+const SECRETS: usize = 2;
 
 wire_struct! {
-    /// A secret that the members share until somebody is removed.
-    pub struct Epoch {
-        /// Counts removals.
-        pub number: u32,
-        /// It.
-        pub secret: [u8; 32],
-    }
-
     /// A password as its creator chose it.
     pub struct Chosen {
         /// For which generation.
@@ -51,10 +46,18 @@ wire_struct! {
         pub rendezvous: List<Url, RENDEZVOUS_SERVERS>,
         /// The secret of the door.
         pub door: [u8; 16],
+        /// The one before it: members that have slept come back by it.
+        pub old_door: Option<[u8; 16]>,
+        /// Who says that this is the door, since it was replaced.
+        pub doors: List<Secret, SECRETS>,
         /// The newest first; none before somebody let us in.
-        pub epochs: List<Epoch, EPOCHS>,
+        pub epochs: List<Secret, SECRETS>,
+        /// Those that do not count yet.
+        pub secrets: List<Secret, WAITING_SECRETS>,
         /// What proves our own membership.
         pub proof: Credentials,
+        /// What ended it, as far as we were told.
+        pub expelled: Option<Credential>,
         /// We have had the group's state once.
         pub synchronized: bool,
         /// Peer time minus this machine's wall clock, in milliseconds.

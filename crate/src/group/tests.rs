@@ -246,7 +246,7 @@ fn of_two_properties_with_one_number_everybody_keeps_the_same() {
         let identity = Identity::new(&mut Random::new([9; 32]), 0);
         let mut member = Group::open(CRYPTO, identity, group.state.clone());
         for at in order {
-            member.take_effect(vec![changes[at].clone()]);
+            member.take_effect(NOW, vec![changes[at].clone()]);
         }
         member.friendly_name().to_string()
     };

@@ -427,6 +427,30 @@ macro_rules! wire_enum {
     };
 }
 
+/// Declares an enum without fields whose encoding is one number.
+#[macro_export]
+macro_rules! wire_numbers {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $number:path),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)* }
+
+        impl $crate::wire::codec::Wire for $name {
+            fn encode(&self, out: &mut Vec<u8>) {
+                out.push(match self { $(Self::$variant => $number,)* });
+            }
+            fn decode(
+                input: &mut $crate::wire::codec::Reader<'_>,
+            ) -> Result<Self, $crate::wire::codec::Malformed> {
+                match input.array()? {
+                    $([$number] => Ok(Self::$variant),)*
+                    _ => Err($crate::wire::codec::Malformed),
+                }
+            }
+        }
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,7 +12,7 @@ use crate::wire::codec::{Bytes, List, Malformed, Reader, Text, Wire};
 use crate::wire::description::{Description, Line};
 use crate::wire::numbers::{LINK_VERSION, bye, frame, purpose, reply, scope, signal, trickle};
 use crate::wire::sync::{Answers, Digests, Message};
-use crate::{wire_enum, wire_struct};
+use crate::{wire_enum, wire_numbers, wire_struct};
 
 /// What a node shows to prove that it may be here: opaque to the graph.
 pub type Proof = Bytes<{ 12 * 1024 }>;
@@ -23,24 +23,7 @@ pub type OnPassword = Bytes<128>;
 /// A signed session in its wire form.
 pub type SessionBytes = Bytes<256>;
 
-macro_rules! small_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $number:path),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-        pub enum $name { $($(#[$variant_doc])* $variant,)* }
-
-        impl Wire for $name {
-            fn encode(&self, out: &mut Vec<u8>) {
-                out.push(match self { $(Self::$variant => $number,)* });
-            }
-            fn decode(input: &mut Reader<'_>) -> Result<Self, Malformed> {
-                match input.array()? { $([$number] => Ok(Self::$variant),)* _ => Err(Malformed) }
-            }
-        }
-    };
-}
-
-small_enum! {
+wire_numbers! {
     /// What a handshake is for.
     Purpose {
         /// A link between members.
@@ -51,10 +34,20 @@ small_enum! {
         Direct = purpose::DIRECT,
         /// Somebody at the door who has a password and no membership yet.
         Password = purpose::PASSWORD,
+        /// A member at the door, whose secrets may be old.
+        Return = purpose::RETURN,
     }
 }
 
-small_enum! {
+impl Purpose {
+    /// Whether it begins at the door.
+    #[must_use]
+    pub fn is_at_door(self) -> bool {
+        matches!(self, Self::Join | Self::Return | Self::Password)
+    }
+}
+
+wire_numbers! {
     /// Why a link ends.
     ByeReason {
         /// The node goes off the network.
@@ -65,10 +58,12 @@ small_enum! {
         Replaced = bye::REPLACED,
         /// The other side broke a rule.
         Fault = bye::FAULT,
+        /// The other side is no longer a member.
+        Removed = bye::REMOVED,
     }
 }
 
-small_enum! {
+wire_numbers! {
     /// What is compared.
     Scope {
         /// Control items.
@@ -127,6 +122,12 @@ wire_enum! {
             /// Noise message 2.
             noise: Bytes<SIGNAL_BYTES>,
         },
+        /// The secret of a first message is not known here: an old one, perhaps. Anybody could have
+        /// written this, so it is a hint.
+        Unknown = signal::UNKNOWN {
+            /// Of which attempt.
+            attempt: Attempt,
+        },
         /// A [`Trickle`] under the keys of the handshake.
         Sealed = signal::SEALED {
             /// Of which attempt.
@@ -181,6 +182,8 @@ wire_enum! {
             time_ms: u64,
             /// Others to try.
             alternatives: List<NodeAddress, ALTERNATIVES>,
+            /// Control items that prove it to somebody who is no member any more.
+            why: List<Bytes<CONTROL_ITEM_BYTES>, CONTROL_ITEMS_PER_FRAME>,
         },
         /// Prove that you know the password. No link comes of this handshake.
         Challenge = reply::CHALLENGE {

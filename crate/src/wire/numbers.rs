@@ -111,6 +111,8 @@ pub mod signal {
     pub const ANSWER: u8 = 2;
     /// Sealed by the keys of the handshake.
     pub const SEALED: u8 = 3;
+    /// The secret of a first message is not known.
+    pub const UNKNOWN: u8 = 4;
     // 4 is kept for a hint that a psk id is unknown, 5 for relayed frames.
 }
 
@@ -124,6 +126,8 @@ pub mod purpose {
     pub const DIRECT: u8 = 3;
     /// Somebody at the door who has a password and no membership yet.
     pub const PASSWORD: u8 = 4;
+    /// A member at the door.
+    pub const RETURN: u8 = 5;
 }
 
 /// The second handshake message's payload.
@@ -252,6 +256,8 @@ pub mod bye {
     pub const REPLACED: u8 = 3;
     /// The other side broke a rule.
     pub const FAULT: u8 = 4;
+    /// The other side is no longer a member.
+    pub const REMOVED: u8 = 5;
 }
 
 /// Kinds of credentials.
@@ -262,7 +268,10 @@ pub mod credential {
     pub const DELEGATION: u8 = 2;
     /// A member lets somebody in who came with an invitation.
     pub const ADMISSION: u8 = 3;
-    // 4 is kept for revocations.
+    /// Ends memberships.
+    pub const REVOCATION: u8 = 4;
+    /// What stays of somebody whose membership ends.
+    pub const VOUCH: u8 = 5;
 }
 
 /// Control items.
@@ -271,9 +280,36 @@ pub mod control {
     pub const CREDENTIAL: u8 = 1;
     /// The group's properties.
     pub const PROPERTIES: u8 = 2;
-    // 3 and 4 are kept for epochs and doors.
+    /// A secret that members share.
+    pub const SECRET: u8 = 3;
     /// The stretched password, sealed to somebody who may let others in by it.
     pub const VERIFIER: u8 = 5;
+}
+
+/// What secrets are for.
+pub mod secret {
+    /// Members find and link one another.
+    pub const EPOCH: u8 = 1;
+    /// Newcomers find members.
+    pub const DOOR: u8 = 2;
+}
+
+/// How a membership ends.
+pub mod how {
+    /// Somebody was removed.
+    pub const REMOVED: u8 = 1;
+    /// Another membership takes its place.
+    pub const REPLACED: u8 = 2;
+    /// It left by itself.
+    pub const LEFT: u8 = 3;
+}
+
+/// What a revocation is about.
+pub mod revoked {
+    /// A member.
+    pub const MEMBER: u8 = 1;
+    /// Everybody who came with an invitation.
+    pub const INVITATION: u8 = 2;
 }
 
 /// Kinds of attribute values.
@@ -309,7 +345,7 @@ pub mod stored {
     /// An identity.
     pub const IDENTITY: u8 = 2;
     /// A group.
-    pub const GROUP: u8 = 1;
+    pub const GROUP: u8 = 3;
     /// A group, sealed by its identity.
     pub const GROUP_SEALED: u8 = 2;
     /// A graph.

@@ -1,32 +1,151 @@
 //! What a judge has found: everybody's rights, and the credentials they rest on.
 
 use super::{Judge, Member};
+use crate::error::Error;
 use crate::graph::security::Rights;
-use crate::group::credential::{Body, Credential, Role};
+use crate::group::credential::{Body, Credential, How, Role};
+use crate::group::epoch::Covered;
 use crate::group::password::tending::Holder;
 use crate::limits::PROOF_CREDENTIALS;
 use crate::names::PeerId;
 use crate::sorted::{Map, Set};
+use crate::wire::seconds::Seconds;
+use std::sync::Arc;
 
 impl Judge<'_> {
-    /// What every member may do with records.
+    /// What every member may do with records, and what stays of those who were members.
     #[must_use]
     pub fn rights(&self) -> Map<PeerId, Vec<Rights>> {
-        let rights = |member: &Member| Rights {
+        let members = self.members.iter();
+        members
+            .map(|(peer, held)| (*peer, held.iter().flat_map(|m| self.of(peer, m)).collect()))
+            .collect()
+    }
+
+    fn of(&self, peer: &PeerId, member: &Member) -> Vec<Rights> {
+        let all = Rights {
             others: member.role == Role::Admin,
             from: member.from,
             until: member.until,
+            only: None,
+        };
+        if !member.ended {
+            return vec![all];
+        }
+        let (own, listed) = self.stays(peer, member);
+        let own = own.then(|| Rights {
+            others: false,
+            ..all.clone()
+        });
+        // Even if nothing is listed: somebody who was removed is not unknown.
+        let listed = Rights {
+            only: Some(Arc::new(listed)),
+            ..all
+        };
+        own.into_iter().chain([listed]).collect()
+    }
+
+    /// The best membership of everybody who is a member.
+    #[must_use]
+    pub fn members(&self) -> Map<PeerId, Member> {
+        let all = self.members.keys();
+        all.filter_map(|peer| Some((*peer, self.best(peer)?.clone())))
+            .collect()
+    }
+
+    /// Who was a member and is none now, and why.
+    #[must_use]
+    pub fn former(&self) -> Map<PeerId, (How, Error)> {
+        let all = self.members.iter();
+        let ended = all.filter(|(_, held)| held.iter().all(|member| member.ended));
+        let how = |peer, held: &Vec<Member>| {
+            let member = held.first()?;
+            let how = self
+                .endings(peer, member)
+                .map(|removal| removal.how())
+                .min()?;
+            Some((*peer, (how, self.ended(peer, member))))
+        };
+        ended.filter_map(|(peer, held)| how(peer, held)).collect()
+    }
+
+    /// Who is an admin, or was one, the most senior first.
+    #[must_use]
+    pub fn admins(&self, ever: bool) -> Vec<[u8; 32]> {
+        let ranked = self.members.iter().filter_map(|(peer, held)| {
+            let admins = held.iter().filter(|m| m.role == Role::Admin);
+            let ranks = admins.filter(|m| ever || !m.ended).map(|m| m.rank);
+            Some((ranks.min()?, peer.0))
+        });
+        let ranked: Set<_> = ranked.collect();
+        ranked.into_iter().map(|(_, key)| key).collect()
+    }
+
+    /// All removals, the newest first.
+    #[must_use]
+    pub fn removals(&self) -> Vec<Covered> {
+        let all: Set<_> = self.removed().collect();
+        let newest: Vec<_> = all.into_iter().collect();
+        let newest = newest.iter().rev();
+        newest
+            .map(|(_, hash)| core::array::from_fn(|i| hash.get(i).copied().unwrap_or_default()))
+            .collect()
+    }
+
+    /// When somebody's latest membership that counts began.
+    #[must_use]
+    pub fn began(&self, peer: &PeerId) -> Seconds {
+        let held = self.members.get(peer).into_iter().flatten();
+        let began = held.filter(|m| !m.ended).map(|m| m.from);
+        began.max().unwrap_or(Seconds(0))
+    }
+
+    /// Who came with an invitation.
+    #[must_use]
+    pub fn came_with(&self, invitation: &[u8; 32]) -> Vec<PeerId> {
+        let came = |member: &Member| {
+            member
+                .came_with
+                .is_some_and(|c| c.invitation == *invitation)
         };
         let members = self.members.iter();
         members
-            .map(|(peer, held)| (*peer, held.iter().map(rights).collect()))
+            .filter(|(_, held)| held.iter().any(came))
+            .map(|(peer, _)| *peer)
             .collect()
+    }
+
+    /// The credentials that somebody's removal rests on.
+    #[must_use]
+    pub fn why_removed(&self, peer: &PeerId) -> Vec<Credential> {
+        let held = self.members.get(peer).into_iter().flatten();
+        let removals = held.flat_map(|member| self.endings(peer, member));
+        // What stays is for others to know.
+        let places = removals.filter_map(|removal| removal.places().next());
+        let mut all = self.listed(&places.collect());
+        // Whoever did it may have become an admin since the other one heard of us last.
+        let issuers: Set<_> = all.iter().map(|c| PeerId(*c.issuer())).collect();
+        for issuer in issuers.iter() {
+            all.extend(self.ever_support(issuer));
+        }
+        all
+    }
+
+    /// What somebody's memberships rest on, whether they count or not.
+    #[must_use]
+    pub fn ever_support(&self, peer: &PeerId) -> Vec<Credential> {
+        let held = self.members.get(peer).into_iter().flatten();
+        let all = held.flat_map(|member| member.support.iter().copied());
+        self.listed(&all.collect())
     }
 
     /// Who is a member without any invitation that many may hold.
     #[must_use]
     pub fn admit_all(&self) -> Vec<PeerId> {
-        let came_by_none = |held: &Vec<Member>| held.iter().any(|m| m.invitations.is_empty());
+        let came_by_none = |held: &Vec<Member>| {
+            let mut held = held.iter().filter(|m| !m.ended);
+            held.any(|m| m.invitations.is_empty())
+        };
         let members = self.members.iter();
         members
             .filter(|(_, held)| came_by_none(held))
@@ -51,7 +170,7 @@ impl Judge<'_> {
             else {
                 continue;
             };
-            let rests = |member: &Member| member.support.contains(at);
+            let rests = |member: &Member| !member.ended && member.support.contains(at);
             let holds = self
                 .members
                 .get(subject)
@@ -96,6 +215,7 @@ impl Judge<'_> {
         let all: Set<usize> = supports
             .chain(self.counted.values())
             .flat_map(|places| places.iter().copied())
+            .chain(self.removal_places())
             .collect();
         self.listed(&all)
     }

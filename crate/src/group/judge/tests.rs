@@ -4,19 +4,24 @@ use super::*;
 use crate::crypto::{Primitives as _, REAL};
 use crate::wire::codec::Wire as _;
 
-const NOW: u64 = 1_800_000_000;
-const CREATOR: [u8; 32] = [1; 32];
-const GROUP: [u8; 32] = [9; 32];
+pub(super) const NOW: u64 = 1_800_000_000;
+pub(super) const CREATOR: [u8; 32] = [1; 32];
+pub(super) const GROUP: [u8; 32] = [9; 32];
 
-fn key(seed: &[u8; 32]) -> [u8; 32] {
+pub(super) fn key(seed: &[u8; 32]) -> [u8; 32] {
     REAL.public_key(seed)
 }
 
-fn group() -> GroupId {
+pub(super) fn group() -> GroupId {
     GroupId(key(&GROUP))
 }
 
-fn membership(issuer: &[u8; 32], subject: &[u8; 32], role: Role, until: Seconds) -> Credential {
+pub(super) fn membership(
+    issuer: &[u8; 32],
+    subject: &[u8; 32],
+    role: Role,
+    until: Seconds,
+) -> Credential {
     let body = Body::Membership {
         subject: PeerId(key(subject)),
         sealing: [0; 32],
@@ -29,7 +34,7 @@ fn membership(issuer: &[u8; 32], subject: &[u8; 32], role: Role, until: Seconds)
     Credential::sign(&REAL, group(), issuer, body)
 }
 
-fn delegation(issuer: &[u8; 32], invitation: &[u8; 32], role: Role) -> Credential {
+pub(super) fn delegation(issuer: &[u8; 32], invitation: &[u8; 32], role: Role) -> Credential {
     let body = Body::Delegation {
         key: key(invitation),
         role,
@@ -43,7 +48,7 @@ fn delegation(issuer: &[u8; 32], invitation: &[u8; 32], role: Role) -> Credentia
     Credential::sign(&REAL, group(), issuer, body)
 }
 
-fn admission(admitter: &[u8; 32], membership: &Credential, at: u64) -> Credential {
+pub(super) fn admission(admitter: &[u8; 32], membership: &Credential, at: u64) -> Credential {
     let body = Body::Admission {
         membership: membership.hash(&REAL, group()),
         at: Seconds(at),
@@ -52,11 +57,11 @@ fn admission(admitter: &[u8; 32], membership: &Credential, at: u64) -> Credentia
     Credential::sign(&REAL, group(), admitter, body)
 }
 
-fn creator() -> Credential {
+pub(super) fn creator() -> Credential {
     membership(&GROUP, &CREATOR, Role::Admin, Seconds::NEVER)
 }
 
-fn judge(set: &[Credential], peer: &[u8; 32], at_door: bool) -> Result<Member, Error> {
+pub(super) fn judge(set: &[Credential], peer: &[u8; 32], at_door: bool) -> Result<Member, Error> {
     let clock = Clock {
         wall_s: NOW,
         offset_ms: None,
@@ -121,7 +126,7 @@ fn whoever_came_with_an_invitation_cannot_admit_by_it() {
     set.push(second.clone());
     set.push(admission(&[2; 32], &second, NOW));
     let error = judge(&set, &[3; 32], false).unwrap_err();
-    assert!(error.detail.contains("same invitation"), "{error:?}");
+    assert!(error.detail.contains("outside the invitation"), "{error:?}");
 }
 
 #[test]

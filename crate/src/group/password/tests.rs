@@ -473,7 +473,8 @@ fn another_generation_is_no_wrong_password() {
     let properties = properties.with_next_password(&FAKE, &seed);
     let control = Control::Properties { properties };
     scene.host.group.choose(&control, &password(RIGHT));
-    scene.host.group.take_effect(vec![control]);
+    let now = scene.now;
+    scene.host.group.take_effect(now, vec![control]);
     scene.tend();
     let (_, said) = scene.knock(&mut guest, Guesses::default());
     assert_eq!(said, Challenge::Generation { generation: 2 });

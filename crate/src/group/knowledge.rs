@@ -1,0 +1,147 @@
+//! What a node knows of memberships, and what it makes of credentials that come.
+
+use super::credential::{Body, Credential};
+use super::judge::{Judge, Member};
+use super::security::Control;
+use super::{Ever, Group};
+use crate::error::Error;
+use crate::limits;
+use crate::names::PeerId;
+use crate::wire::codec::Wire as _;
+use crate::wire::seconds::Clock;
+
+impl Group {
+    /// Somebody's membership by all we know and what it shows, and what that rests on.
+    pub(super) fn judged(
+        &mut self,
+        clock: &Clock,
+        peer: PeerId,
+        shown: &[Credential],
+        at_door: bool,
+    ) -> Result<(Member, Vec<Credential>), Error> {
+        let all = self
+            .state
+            .proof
+            .iter()
+            .chain(self.known.values())
+            .chain(shown);
+        let (group, verified) = (self.state.group, &mut self.verified);
+        let mut judge = Judge::new(self.crypto, group, clock, all, verified);
+        let member = if at_door {
+            judge.at_door(peer, verified)
+        } else {
+            judge.member(peer, verified)
+        }?;
+        let support = judge.support(&member);
+        Ok((member, support))
+    }
+
+    pub(super) fn ever(&mut self) -> &Ever {
+        let all = self.state.proof.iter().chain(self.known.values());
+        let (group, verified) = (self.state.group, &mut self.verified);
+        self.ever.get_or_insert_with(|| {
+            let judge = Judge::new(self.crypto, group, &Clock::TIMELESS, all, verified);
+            Ever {
+                rights: judge.rights(),
+                support: judge.all_support(),
+                admit_all: judge.admit_all(),
+                holders: judge.holders(),
+                former: judge.former(),
+                admins: judge.admins(false),
+                ever_admins: judge.admins(true),
+                revocations: judge.removals(),
+            }
+        })
+    }
+
+    /// What we know of memberships is another: so may be everybody's rights.
+    pub(super) fn changed(&mut self) {
+        self.ever = None;
+        self.revision += 1;
+    }
+
+    /// Keeps what somebody's membership rests on, and tells the neighbors what is new of it.
+    pub(super) fn learn(&mut self, support: Vec<Credential>) {
+        for credential in support {
+            let id = credential.id(self.crypto);
+            let full = self.known.len() >= limits::CONTROL_ITEMS;
+            if !full && !self.known.contains_key(&id) && !self.state.proof.contains(&credential) {
+                self.news.push(
+                    Control::Credential {
+                        credential: credential.clone(),
+                    }
+                    .to_bytes(),
+                );
+                self.known.insert(id, credential);
+                // What waits may rest on it.
+                self.unsifted = true;
+                self.changed();
+            }
+        }
+    }
+
+    /// Puts a credential that came from a neighbor where it can be judged; false if it is forged.
+    pub(super) fn consider(&mut self, credential: Credential) -> bool {
+        let known = self.known.contains_key(&credential.id(self.crypto))
+            || self.state.proof.contains(&credential)
+            || self.pending.contains(&credential);
+        if known {
+            return true;
+        }
+        if !self
+            .verified
+            .check(self.crypto, self.state.group, &credential)
+        {
+            return false;
+        }
+        if let Body::Revocation { what, .. } = &credential.body
+            && self.is_about_us(what)
+        {
+            self.state.expelled = Some(credential.clone());
+            self.changed();
+        }
+        if self.pending.len() >= limits::PENDING_CREDENTIALS {
+            self.pending.pop_front();
+        }
+        self.unsifted |= self.may_hold(&credential);
+        self.pending.push_back(credential);
+        true
+    }
+
+    /// Whether somebody issued a credential whom we know: anybody can sign one, and judging all costs
+    /// time.
+    pub(super) fn may_hold(&mut self, credential: &Credential) -> bool {
+        let issuer = *credential.issuer();
+        let invited = |other: &Credential| matches!(other.body, Body::Delegation { key, .. } if key == issuer);
+        let held = self.state.proof.iter().chain(self.known.values());
+        issuer == self.state.group.0
+            || held.chain(&self.pending).any(invited)
+            || self.ever().rights.contains_key(&PeerId(issuer))
+    }
+
+    /// Learns those of the waiting credentials that a membership rests on by now.
+    pub(super) fn sift(&mut self) {
+        self.unsifted = false;
+        if self.pending.is_empty() {
+            return;
+        }
+        let all = self
+            .state
+            .proof
+            .iter()
+            .chain(self.known.values())
+            .chain(&self.pending);
+        let judge = Judge::new(
+            self.crypto,
+            self.state.group,
+            // Those of members whose time is over too: all members keep the same.
+            &Clock::TIMELESS,
+            all,
+            &mut self.verified,
+        );
+        let support = judge.all_support();
+        self.pending
+            .retain(|credential| !support.contains(credential));
+        self.learn(support);
+    }
+}
