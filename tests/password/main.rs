@@ -9,6 +9,7 @@
 mod changing;
 mod guessing;
 mod holders;
+mod removed;
 mod transcript;
 
 use peer_group::crypto::stretch::Password;
