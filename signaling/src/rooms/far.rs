@@ -306,6 +306,10 @@ impl Rooms {
             own_ms < for_ms
         };
         if machine == own || stays {
+            // It may have missed ours, and says so only once: told again, it gives way.
+            if machine != own && !at_once {
+                self.tell_claim(now, tag, since);
+            }
             return;
         }
         // The tag is the other machine's by now, so nobody hears that it is gone.
