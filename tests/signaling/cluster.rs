@@ -38,16 +38,19 @@ async fn cluster(nats: &Nats, count: usize) -> Vec<Running> {
     let url = nats.url();
     let arguments = ["--cluster", &url, "--turn", "off"];
     let servers: Vec<Running> = (0..count).map(|_| Running::start(&arguments)).collect();
-    know_each_other(&servers, [201, 202]).await;
+    know_each_other(&servers).await;
     servers
 }
 
 /// Waits until a signal passes from each server to each other one.
-async fn know_each_other(servers: &[Running], names: [u8; 2]) {
+async fn know_each_other(servers: &[Running]) {
+    // Each pair has names of its own: the last one's sockets may not be gone yet.
+    let mut names = [100, 200];
     for from in servers {
         for to in servers {
             let mut a = Client::connect_as(from.address, HOST).await;
             let mut b = Client::connect_as(to.address, HOST).await;
+            names = names.map(|name| name + 1);
             a.listen(secret(names[0])).await;
             b.listen(secret(names[1])).await;
             eventually("a signal between servers", async || {
