@@ -32,6 +32,7 @@ pub mod hostile;
 pub mod machine;
 pub mod net;
 pub mod options;
+pub mod people;
 pub mod runs;
 pub mod scene;
 pub mod server;

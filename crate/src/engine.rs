@@ -14,6 +14,7 @@ mod gauges;
 mod identities;
 pub mod input;
 mod keeping;
+mod members;
 mod membership;
 mod node;
 mod online;
@@ -102,6 +103,8 @@ pub struct Engine {
     /// Identities that this engine has deleted, the last ones: whoever still uses one is told so.
     deleted: VecDeque<(Store, PeerId)>,
     operations: Map<StorageId, Operation>,
+    /// Nobody looks at this page.
+    hidden: bool,
     /// Handles up to this one were ended by `Shutdown`.
     shut_down: Option<HandleId>,
     last: Now,
@@ -126,6 +129,7 @@ impl Engine {
             stretchings: Map::new(),
             deleted: VecDeque::new(),
             operations: Map::new(),
+            hidden: false,
             shut_down: None,
             last: Now::default(),
         }
@@ -204,6 +208,7 @@ impl Engine {
             }
             Command::SetProperties { handle, change } => self.set_properties(now, handle, &change),
             Command::End { handle, call } => self.end(now, handle, call),
+            Command::SetPresence { handle, change } => self.set_presence(now, handle, change),
             Command::AddRecord { handle, record } => self.add_record(now, handle, record),
             Command::UpdateRecord { handle, id, update } => {
                 self.update_record(now, handle, id, update)
@@ -252,6 +257,7 @@ impl Engine {
         }
         match input {
             Input::Tick => {}
+            Input::Seen { visible } => self.seen(now, visible),
             input => match self.owner(&input) {
                 Some(index) => {
                     if let Some(node) = self.nodes.get_mut(&index) {
@@ -292,7 +298,7 @@ impl Engine {
             }
             Input::Stretched { stretch, .. } => node.stretches(*stretch),
             Input::Worked { work, .. } => node.works(*work),
-            Input::Tick => false,
+            Input::Tick | Input::Seen { .. } => false,
         };
         self.nodes
             .iter()

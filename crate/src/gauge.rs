@@ -124,11 +124,13 @@ pub enum Held {
     StoreCutTypes,
     /// Members who are cut.
     StoreCutCreators,
+    /// Members that are listed, and those that have shown nothing of themselves yet.
+    Members,
 }
 
 impl Held {
     /// How many there are.
-    pub const COUNT: usize = Self::StoreCutCreators as usize + 1;
+    pub const COUNT: usize = Self::Members as usize + 1;
 }
 
 /// Hears how much is held of something, and how much there may be.

@@ -18,9 +18,11 @@ pub mod opening;
 pub mod overlay;
 pub mod pace;
 pub mod password;
+pub mod presence;
 pub mod records;
 pub mod security;
 pub mod session;
+mod sweeping;
 pub mod synchronize;
 pub mod unstored;
 pub mod waiting;
@@ -28,6 +30,7 @@ pub mod waiting;
 use crate::sorted::{Map, Set};
 use std::collections::VecDeque;
 
+use crate::crypto::Crypto;
 use crate::engine::command::IceServer;
 use crate::engine::context::Context;
 use crate::engine::event::{Answer, ConnectionInfo};
@@ -47,6 +50,7 @@ use direct::Direct;
 use link::{Link, Stage};
 use overlay::Overlay;
 use password::Guest;
+use presence::OwnPresence;
 use records::Records;
 use security::Security;
 use session::OwnSession;
@@ -94,6 +98,8 @@ pub enum Timer {
     Pace,
     /// Compare what we hold with a neighbor.
     Compare,
+    /// What this node shows of itself is to be looked at.
+    Presence,
 }
 
 /// One node's part of a graph.
@@ -124,6 +130,8 @@ pub struct Graph {
     pub precedence: Vec<TypeName>,
     /// The replicated database.
     pub records: Records,
+    /// What this node shows of itself.
+    pub presence: OwnPresence,
     control: ControlCache,
     links: Map<LinkId, Link>,
     attempts: Map<Attempt, LinkId>,
@@ -144,8 +152,9 @@ pub struct Graph {
 impl Graph {
     /// A graph without links.
     #[must_use]
-    pub fn new(scope: GroupId, own: OwnSession, records: Records) -> Self {
+    pub fn new(crypto: Crypto, scope: GroupId, own: OwnSession, records: Records) -> Self {
         Self {
+            presence: OwnPresence::new(crypto, own.peer(), own.node),
             scope,
             own,
             ice_servers: Vec::new(),
@@ -273,6 +282,8 @@ impl Graph {
                 Timer::Compare => self.compare_with_somebody(cx, security),
                 Timer::Guest => self.guest_left(cx, security),
                 Timer::Dial => self.maintain(cx, security),
+                // The node looks at it in any case, when it settles.
+                Timer::Presence => {}
             }
         }
     }

@@ -13,6 +13,7 @@ pub mod open;
 pub mod password;
 pub mod properties;
 pub mod removal;
+pub mod roster;
 pub mod sealed;
 mod security;
 pub mod state;
@@ -40,7 +41,7 @@ use credential::{Body, Credential, How, Role};
 use epoch::{Covered, Secret, SecretBody, SecretKind};
 use identity::Identity;
 use invitation::{Head, Invitation, Name};
-use judge::{Member, Verified};
+use judge::{Member, Standing, Verified};
 use password::tending::Holder;
 use password::{Gate, Joining};
 use properties::SignedProperties;
@@ -65,6 +66,8 @@ struct Ever {
     ever_admins: Vec<[u8; 32]>,
     /// All removals.
     revocations: Vec<Covered>,
+    /// Who is a member.
+    standings: Map<PeerId, Vec<Standing>>,
 }
 
 /// One identity's part in a group.
@@ -156,6 +159,7 @@ impl Group {
             asks_for: None,
             password: chosen(new.password.as_ref(), 1),
             verifiers: List::default(),
+            nodes: List::default(),
         })
     }
 
@@ -208,6 +212,7 @@ impl Group {
             asks_for: asks_for(invitation),
             password: None,
             verifiers: List::default(),
+            nodes: List::default(),
         })
     }
 

@@ -107,6 +107,17 @@
 //! comes by the door, which needs no epoch, shows that it is a member, and gets the epoch of now. Whoever
 //! was removed gets the revocation there instead.
 //!
+//! ## Who is there
+//!
+//! Credentials say who is a member; what members show of themselves lies in records of the engine's own
+//! types ([`record::reserved`]), which travel and converge like all others and which no app sees or writes.
+//! One per member says its name and is stored; one per node says where it is reached and whether somebody
+//! looks, and is not: it lives for minutes, is refreshed at two thirds of that, and is withdrawn before the
+//! links close ([`graph::presence`]). A node that ended without a word is withdrawn by the next one of the
+//! same storage, which remembers it ([`group::state`]). Whoever tells its presence to everybody itself says
+//! so in it, and nobody passes it on: else each refresh would cross every link of a full mesh.
+//! [`group::roster`] brings both together, and is the one place where somebody comes into the list or goes.
+//!
 //! ## What lies in storage
 //!
 //! An identity is a seed under a key of [`engine::effect::SECRETS`]: the driver wraps such values with a key

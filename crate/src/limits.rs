@@ -148,6 +148,24 @@ pub const CLASSIFIER_CHARS: usize = 149;
 /// Characters of a graph id.
 pub const GRAPH_ID_CHARS: usize = 255;
 
+// Members.
+
+/// Bytes of what an app says about its node.
+pub const PRESENCE_ATTRIBUTES_BYTES: usize = 1024;
+/// Between two changes of what a node shows of itself, but for the first: an app may set it with
+/// every key that is pressed.
+pub const PRESENCE_PAUSE_MS: Millis = 1_000;
+/// Before what a node or member shows of itself is tried again to be written.
+pub const PRESENCE_AGAIN_MS: Millis = 30_000;
+/// Earlier nodes of a storage that are remembered until what they left is withdrawn.
+pub const EARLIER_NODES: usize = 4;
+/// Presences of a member that are looked at: it may write far more of them than it has nodes.
+pub const PRESENCES_SEEN: usize = 256;
+/// Nodes of a member that are shown, the newest first.
+pub const NODES_SHOWN: usize = 16;
+/// How long a new member may take to show its name before it is told of without one.
+pub const JOINED_WAIT_MS: Millis = 10_000;
+
 // Records.
 
 /// Bytes of a record type's name.

@@ -2,6 +2,7 @@
 //! of their arrival, and that end by themselves.
 
 pub mod model;
+pub mod reserved;
 pub mod search;
 pub mod store;
 pub mod stored;

@@ -13,6 +13,7 @@ mod identity;
 mod link;
 mod listener;
 mod lock;
+mod member;
 mod membership;
 mod password;
 mod path;

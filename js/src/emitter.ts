@@ -1,6 +1,7 @@
 // Typed events on EventTarget: on() with its undo, events() as an iterator, and who listens to what.
 
 import { Backlog } from './backlog.js';
+import { joinedChange, type MemberChange } from './members.js';
 import type { RecordChange } from './watch.js';
 
 /** How to listen. */
@@ -224,15 +225,24 @@ function passes(event: Event, filter: string | undefined): boolean {
 /** Of which thing only the last event waits. */
 function keyOf(event: Event): string | undefined {
   if (event.type === 'status-changed' || event.type === 'properties-changed') return event.type;
-  return changeOf(event)?.id;
+  return memberOf(event)?.peerId ?? changeOf(event)?.id;
+}
+
+function memberOf(event: unknown): MemberChange | undefined {
+  return event instanceof CustomEvent && event.type === 'member-changed' ? event.detail : undefined;
 }
 
 function changeOf(event: unknown): RecordChange | undefined {
   return event instanceof CustomEvent && event.type === 'record-changed' ? event.detail : undefined;
 }
 
-/** The later event; a record that the app has not heard of yet is new to it. */
+/** What says most of both: the later event; a record that the app has not heard of yet is new to it. */
 function latest<E>(waiting: Held<E>, later: Held<E>): Held<E> {
+  const [was, is] = [memberOf(waiting.event), memberOf(later.event)];
+  if (was && is) {
+    const detail = { ...is, change: joinedChange(was.change, is.change) };
+    return { ...later, event: new CustomEvent('member-changed', { detail }) as E };
+  }
   const [before, after] = [changeOf(waiting.event), changeOf(later.event)];
   if (!before || !after || isGone(after)) return later;
   const change = before.change === 'added' ? 'added' : 'updated';

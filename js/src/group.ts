@@ -8,6 +8,7 @@ import {
   type GroupProperties,
   type ImportedGroup,
   type InvitationInfo,
+  type Member,
   type NodeAddress,
   type Opened,
   type PeerId,
@@ -23,6 +24,7 @@ import {
 } from './handle.js';
 import type { EngineHost } from './host.js';
 import { engine, requireLoaded } from './load.js';
+import type { MemberChange, MemberFilter, PresenceOptions } from './members.js';
 import {
   type ConnectOptions,
   type CreateOptions,
@@ -48,6 +50,9 @@ export interface GroupEvents extends HandleEvents {
   /** They are others, or a joiner knows them for the first time: see properties().
    *  PEER_GROUP_EVENT_PROPERTY_CHANGED. */
   'properties-changed': CustomEvent<void>;
+  /** Somebody joined or went, came or left, or shows something else of itself: see members(). Of each
+   *  member only the last waits that nobody fetched yet. PEER_GROUP_EVENT_MEMBER_CHANGED. */
+  'member-changed': CustomEvent<MemberChange>;
   /** Going online failed, with the reason. PEER_GROUP_EVENT_CONNECTION_FAILED. */
   'connection-failed': CustomEvent<PeerError>;
   /** A member said that the password is wrong: connect({ password }) tries another one.
@@ -280,6 +285,26 @@ export class PeerGroup extends Handle<GroupEvents> {
     await answer;
   }
 
+  /** Who is in the group, this member first; as far as this page knows, online or not. `present`: only
+   *  those who are, or are not, on the network. PeerGroupEnumMembers. */
+  members(filter?: MemberFilter): Member[] {
+    const { present, peerId } = checked('members', 'members', filter);
+    return this.look((engine, handle) => engine.members(handle, present, peerId));
+  }
+
+  /** What this page shows of itself to the others while it is online. `present`: whether they see it at
+   *  all, whatever the group has (default: they do, unless the group was made with presenceDisabled).
+   *  `attributes`: up to 1024 bytes for whatever the app wants to say. What is not given stays; changes
+   *  leave at most once a second. PeerGraphSetPresence, PeerGraphSetNodeAttributes. */
+  async setPresence(options: PresenceOptions): Promise<void> {
+    const { present, attributes } = checked('setPresence', 'presence', options);
+    const { answer } = this.request(
+      (engine, handle) => engine.setPresence(handle, present, attributes),
+      () => undefined,
+    );
+    await answer;
+  }
+
   /** Now, as the group counts it. 'group-not-ready' before the first synchronisation. */
   peerTime(): Date {
     return new Date(Date.now() + this.#peerTimeOffset());
@@ -327,6 +352,11 @@ export class PeerGroup extends Handle<GroupEvents> {
 
   #peerTimeOffset(): number {
     return this.look((engine, handle) => engine.peerTimeOffset(handle));
+  }
+
+  /** @internal */
+  protected override memberChanged(detail: MemberChange): void {
+    this.emit(new CustomEvent('member-changed', { detail }));
   }
 
   /** @internal */

@@ -17,6 +17,7 @@ import type {
   PeerId,
 } from './generated/peer_group.js';
 import type { EngineHost } from './host.js';
+import type { MemberChange } from './members.js';
 import type { IncomingData, LocalNode, Subject } from './node.js';
 import {
   checked,
@@ -266,6 +267,9 @@ export abstract class Handle<M extends HandleEvents>
   /** @internal */
   protected propertiesChanged(): void {}
 
+  /** @internal */
+  protected memberChanged(_change: MemberChange): void {}
+
   #connectionOf(request: number, answer: Promise<unknown>): ConnectionId {
     answer.catch(() => undefined);
     const id = this.look((engine) => engine.connectionOf(request));
@@ -289,6 +293,9 @@ export abstract class Handle<M extends HandleEvents>
       recordChanged: (change) => this.#tell('record-changed', change),
       propertiesChanged: () => {
         if (!this.#end) this.propertiesChanged();
+      },
+      memberChanged: (change) => {
+        if (!this.#end) this.memberChanged(change);
       },
       storageFailed: (error) => this.#tell('storage-failed', error),
       typeSynchronized: (type) => {

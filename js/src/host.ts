@@ -34,7 +34,14 @@ export class EngineHost {
       throw isFailure(error) ? fromFailure(error) : new PeerError('internal', String(error));
     }
     globalThis.addEventListener?.('pagehide', this.#leave);
+    globalThis.document?.addEventListener('visibilitychange', this.#look);
+    if (globalThis.document?.hidden) this.#look();
   }
+
+  /** The others see whether somebody looks at this page. */
+  readonly #look = (): void => {
+    if (!this.#end) this.call((engine) => engine.seen(!document.hidden));
+  };
 
   /** A page that goes away says so at once: the others would notice half a minute later. One that
    *  the browser keeps for its back button loses its connections too: its handles are closed. */
@@ -201,6 +208,7 @@ export class EngineHost {
   #finish(end: PeerError): void {
     this.#end = end;
     globalThis.removeEventListener?.('pagehide', this.#leave);
+    globalThis.document?.removeEventListener('visibilitychange', this.#look);
     const requests = [...this.#requests.values()];
     this.#requests.clear();
     for (const { fail } of requests) fail(end);

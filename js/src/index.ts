@@ -11,11 +11,14 @@ export type {
   ConnectionId,
   ConnectionInfo,
   ConnectionKind,
+  CredentialInfo,
   GroupId,
   GroupInfo,
   GroupProperties,
   ImportedGroup,
   InvitationInfo,
+  Member,
+  MemberNode,
   NodeAddress,
   NodeId,
   PeerId,
@@ -28,6 +31,7 @@ export { type GroupEvents, PeerGroup } from './group.js';
 export type { ConnectionChange, GroupStatus, HandleEvents } from './handle.js';
 export { type CreateIdentityOptions, Identity } from './identity.js';
 export { init, shutdown, type VersionInfo, type WasmSource } from './load.js';
+export type { MemberChange, MemberFilter, PresenceOptions } from './members.js';
 export type { IncomingData } from './node.js';
 export type {
   AcceptDirect,

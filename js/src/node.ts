@@ -14,6 +14,7 @@ import type {
 } from './generated/peer_group.js';
 import type { EngineHost } from './host.js';
 import type { AcceptDirect, ValidateRecord, Verdict } from './options.js';
+import type { MemberChange } from './members.js';
 import type { RecordChange } from './watch.js';
 
 /** What 'incoming-data' says. */
@@ -37,6 +38,7 @@ export interface Subject {
   readonly validateRecord: ValidateRecord | undefined;
   statusChanged(status: NodeStatus): void;
   propertiesChanged(): void;
+  memberChanged(change: MemberChange): void;
   neighborChanged(change: Change): void;
   directChanged(change: Change): void;
   recordChanged(change: RecordChange): void;
@@ -92,6 +94,11 @@ export class LocalNode {
         this.#forget(event.change);
         this.#each((subject) => subject.directChanged(event.change));
         break;
+      case 'member-changed': {
+        const { change, peerId } = event;
+        this.#each((subject) => subject.memberChanged({ change, peerId }));
+        break;
+      }
       case 'record-changed': {
         const { change, id, kind: type } = event;
         this.#each((subject) => subject.recordChanged({ change, id, type }));

@@ -278,6 +278,8 @@ export const TABLES = {
   send: { signal },
   invitation: { roles, to: text, expires: date, maxUses: uses, usableUntil: date },
   revoke: { records: stayOrGo },
+  members: { present: flag, peerId: text },
+  presence: { present: flag, attributes: text },
   listen: LISTEN,
   record: { type: text, data: bytes, attributes: anything, expires: anything, autoRefresh: flag },
   update: { data: bytes, attributes: anything, expires: anything, ifVersion: count },

@@ -20,6 +20,7 @@ use peer_group::group::sealed::Sealed;
 use peer_group::group::state::{GraphState, GroupState};
 use peer_group::names::{GroupId, NodeAddress, NodeId, PeerId, RecordId};
 use peer_group::random::Random;
+use peer_group::record::reserved::{MemberData, PresenceData};
 use peer_group::wire::codec::Wire;
 use peer_group::wire::description::Description;
 use peer_group::wire::link::{Hello, Packet, Reply, Signal, Trickle};
@@ -84,6 +85,8 @@ pub(crate) const TARGETS: &[Target] = &[
     decoder("attributes", records::attributes),
     decoder("record", records::record),
     decoder("stored-record", records::stored_record),
+    decoder("member-data", whole::<MemberData>),
+    decoder("presence-data", whole::<PresenceData>),
     decoder("database", records::database),
     decoder("digests", whole::<Digests>),
     decoder("answers", whole::<Answers>),

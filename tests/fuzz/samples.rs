@@ -13,6 +13,7 @@ use peer_group::group::state::GraphState;
 use peer_group::names::{GroupId, NodeAddress, NodeId, PeerId, SessionKey, Tag, Topic};
 use peer_group::random::Random;
 use peer_group::record::model::{Body, Change, Record, Stamp, new_id};
+use peer_group::record::reserved::{MemberData, PresenceData};
 use peer_group::wire::attributes::{Attributes, Value};
 use peer_group::wire::codec::{Bytes, List, Text, Wire};
 use peer_group::wire::link::{ByeReason, Frame, Packet, Reply, Scope, Signal, Trickle};
@@ -50,6 +51,7 @@ impl Samples {
             signaling(),
             credentials(),
             kept_records(),
+            shown(),
             texts(),
             passwords::messages(),
         ] {
@@ -74,6 +76,22 @@ impl Samples {
             .cloned()
             .collect()
     }
+}
+
+/// What members and nodes show of themselves.
+fn shown() -> Vec<Vec<u8>> {
+    let node = |away, attributes: &str| PresenceData {
+        address: address(),
+        away,
+        told: 7,
+        attributes: Text::new(attributes).unwrap_or_default(),
+    };
+    let member = |name: &str| MemberData {
+        name: Text::new(name).unwrap_or_default(),
+    };
+    let mut all = bytes([node(false, ""), node(true, "busy until five")]);
+    all.extend(bytes([member(""), member("Zo\u{eb}")]));
+    all
 }
 
 fn bytes<T: Wire>(values: impl IntoIterator<Item = T>) -> Vec<Vec<u8>> {

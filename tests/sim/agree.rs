@@ -12,6 +12,7 @@ use peer_group::wire::codec::{Reader, Wire as _};
 use peer_group::wire::link::{ByeReason, Frame, Packet};
 use peer_group::wire::numbers::frame;
 
+use super::people::LINGERS_MS;
 use super::verify::Verifier;
 use super::world::World;
 
@@ -43,6 +44,7 @@ impl World {
                 Ok(Packet { frame, .. }) => format!("=> m{to} {frame:?}"),
                 Err(_) => format!("=> m{to} {} bytes", bytes.len()),
             });
+        self.net.ends[end].carried += bytes.len() as u64;
         let mut reader = Reader::new(bytes);
         let kind = reader.varint().and_then(|_| reader.array::<1>());
         match kind {
@@ -89,6 +91,7 @@ impl World {
         let mut looked = since;
         loop {
             let apart = self.disagreement(offsets);
+            let apart = apart.or_else(|| self.people_apart(offsets));
             let Some(apart) = apart else { break };
             if self.failure.is_some() {
                 break;
@@ -199,6 +202,11 @@ impl World {
             self.run_for(5_000);
         }
         self.check_quiet();
+        // In some universes until all that lingered must be gone.
+        if self.options.seed.is_multiple_of(5) {
+            self.run_for(LINGERS_MS);
+        }
+        self.check_presence();
         self.check_convictions(mended + LIES_MS);
         (first, last)
     }

@@ -12,6 +12,7 @@ use peer_group::names::{
 };
 use peer_group::time::Millis;
 
+use super::people::People;
 use super::view::View;
 use super::work::Asked as Changing;
 use super::world::{Happening, World};
@@ -90,6 +91,8 @@ pub struct App {
     pub retired: bool,
     /// The records, as it knows them.
     pub view: View,
+    /// The members, as events told of them.
+    pub people: People,
     /// What a graph's app says about records of others; nothing: it is silent.
     pub about_records: Option<Verdict>,
     /// The types of records that are complete, in the order they were told.
@@ -125,6 +128,7 @@ impl App {
             takes: true,
             retired: false,
             view: View::default(),
+            people: People::default(),
             about_records: Some(Verdict::Accept),
             complete: Vec::new(),
             calls: BTreeMap::new(),
@@ -160,6 +164,7 @@ impl App {
         self.node_id = Some(opened.node_id);
         self.connected = false;
         self.view = View::default();
+        self.people = People::default();
     }
 }
 
@@ -470,6 +475,9 @@ impl World {
                     self.check(machine, told);
                 }
             }
+            Event::MemberChanged { node, change, peer } => {
+                self.member_told(machine, node, change, peer);
+            }
             Event::TypeSynchronized { kind, .. } => {
                 self.machines[machine].app.complete.push(kind);
             }
@@ -482,11 +490,15 @@ impl World {
     }
 
     fn handle_closed(&mut self, machine: usize, handle: HandleId) {
+        if self.machines[machine].app.handle == Some(handle) {
+            self.node_ended(machine);
+        }
         let app = &mut self.machines[machine].app;
         if app.handle == Some(handle) {
             app.handle = None;
             app.closed_at = self.now;
             app.view = View::default();
+            app.people = People::default();
             app.connected = false;
             app.status = None;
             app.connections.clear();

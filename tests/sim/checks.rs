@@ -320,6 +320,7 @@ impl Model {
             Event::StatusChanged { node, .. }
             | Event::PropertiesChanged { node }
             | Event::RecordChanged { node, .. }
+            | Event::MemberChanged { node, .. }
             | Event::TypeSynchronized { node, .. }
             | Event::StorageFailed { node, .. }
             | Event::AuthenticationFailed { node, .. }

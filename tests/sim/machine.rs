@@ -215,6 +215,7 @@ impl World {
         let silent = self.dice.per_mille(500);
         self.drop_links(machine, silent);
         self.drop_sockets(machine, silent);
+        self.node_ended(machine);
         // The first of the writes under way may have reached the disk though nobody heard of it.
         for (_, work) in core::mem::take(&mut self.machines[machine].work) {
             if self.dice.per_mille(500) {
@@ -282,6 +283,7 @@ impl World {
         if self.machines[machine].depth == 0 {
             self.check_bounds(machine);
             self.look(machine);
+            self.look_at_people(machine);
         }
         // Without a word of the engine's what it shows changes seldom: it must not, and every time
         // it did would be seen the next time.

@@ -138,6 +138,8 @@ pub struct End {
     pump_armed: bool,
     /// What its engine sent of comparisons: messages and bytes.
     pub compared: (u64, u64),
+    /// Bytes that its engine sent.
+    pub carried: u64,
 }
 
 /// All links, and what is cut.
@@ -225,6 +227,7 @@ impl World {
             incoming: VecDeque::new(),
             pump_armed: false,
             compared: (0, 0),
+            carried: 0,
         });
         if let Some(remote) = remote {
             self.set_remote(machine, end, remote);

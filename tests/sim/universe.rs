@@ -401,6 +401,11 @@ impl World {
         if !self.run_until(limit, everybody_heard) {
             self.fail(format!("machine {leaver} left and not everybody heard it"));
         }
+        // In a larger group it is told from one to the next.
+        let shown = |world: &Self| gone.is_some_and(|gone| world.is_shown(gone));
+        if !self.run_until(4 * limit, |world| !shown(world)) {
+            self.fail(format!("machine {leaver} left and is shown to be present"));
+        }
         if !self.run_until(10_000, Self::is_whole) {
             let text = format!("not whole after machine {leaver} left: {}", self.gaps());
             self.fail(text);

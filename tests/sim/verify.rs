@@ -177,18 +177,24 @@ impl Verifier {
         if !self.crypto.verify(&author.0, &signed, &of.signature) {
             return Err("it is not signed by its author".to_owned());
         }
-        let half = self.crypto.hash(&[b"record", &body.creator.0]);
+        let own = body.kind.starts_with("peer-group/");
+        let label = if own { &*body.kind } else { "record" };
+        let half = self.crypto.hash(&[label.as_bytes(), &body.creator.0]);
         if body.id.0[..8] != half[..8] {
             return Err("its id is not of its creator".to_owned());
         }
-        let is_guess = &*body.kind == "peer-group/guess"
-            && body.flags == 0
-            && body.change == Change::Original {}
-            && body.data.is_empty()
-            && body.attributes.iter().next().is_none()
-            && body.expires - body.created.ms() <= 3_600_000;
-        if (body.kind.starts_with("peer-group/") && !is_guess) || body.form != record::FORM {
-            return Err("it is of no form or type that an app may write".to_owned());
+        if body.form != record::FORM {
+            return Err("it is of no form that there is".to_owned());
+        }
+        if own && author != body.creator {
+            return Err("somebody else wrote what a member shows of itself".to_owned());
+        }
+        let says_more = body.flags != 0
+            || body.change != Change::Original {}
+            || body.size() > 0
+            || body.expires - body.created.ms() > 3_600_000;
+        if &*body.kind == "peer-group/guess" && says_more {
+            return Err("it says more than that a password was wrong".to_owned());
         }
         let at = body.modified().ms() / 1000;
         let may = |of: &Standing| {

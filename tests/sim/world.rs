@@ -193,6 +193,8 @@ pub struct World {
     pub peaks: Peaks,
     /// Records that somebody asked to delete who may.
     pub deleted: BTreeSet<RecordId>,
+    /// Nodes of machines that are not any more, and when that was.
+    pub ended: BTreeMap<NodeId, Millis>,
     queue: BTreeMap<(Millis, u64), Happening>,
     order: u64,
     instant: (Millis, u64),
@@ -226,6 +228,7 @@ impl World {
             fault_dice: Dice::new(seed, "faults"),
             work_dice: Dice::new(seed, "work"),
             deleted: BTreeSet::new(),
+            ended: BTreeMap::new(),
             accused: None,
             peaks: Peaks::default(),
             clocks_step: options.faults.contains(&Fault::ClockStep),

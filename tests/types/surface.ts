@@ -10,6 +10,7 @@ import {
   type ConnectionKind,
   type ConnectOptions,
   type CreateOptions,
+  type CredentialInfo,
   DirectConnection,
   type GraphEvents,
   type GroupEvents,
@@ -21,6 +22,7 @@ import {
   type InvitationInfo,
   type init,
   type ListenOptions,
+  type Member,
   type NewRecord,
   type NodeAddress,
   type NodeId,
@@ -324,6 +326,55 @@ holds<
 >();
 holds<Same<GroupEvents['authentication-failed'], CustomEvent<PeerError>>>();
 holds<Same<GroupEvents['properties-changed'], CustomEvent<void>>>();
+holds<
+  Same<
+    CredentialInfo,
+    {
+      readonly subject: PeerId;
+      readonly issuer: PeerId | GroupId;
+      readonly issuedByGroup: boolean;
+      readonly roles: readonly Role[];
+      readonly notBefore: Date;
+      readonly notAfter: Date;
+    }
+  >
+>();
+holds<
+  Same<
+    Omit<Member, 'nodes'>,
+    {
+      readonly peerId: PeerId;
+      readonly name: string;
+      readonly roles: readonly Role[];
+      readonly present: boolean;
+      readonly credential: CredentialInfo;
+    }
+  >
+>();
+holds<
+  Fits<
+    Member['nodes'],
+    readonly { nodeId: NodeId; address: NodeAddress; away: boolean; attributes: string }[]
+  >
+>();
+holds<
+  Fits<
+    Pick<PeerGroup, 'members' | 'setPresence'>,
+    {
+      members(filter?: { present?: boolean; peerId?: PeerId }): Member[];
+      setPresence(options: { present?: boolean; attributes?: string }): Promise<void>;
+    }
+  >
+>();
+holds<
+  Fits<
+    GroupEvents['member-changed'],
+    CustomEvent<{
+      change: 'connected' | 'disconnected' | 'updated' | 'joined' | 'left' | 'revoked';
+      peerId: PeerId;
+    }>
+  >
+>();
 holds<Same<Records['add'], (record: NewRecord) => Promise<RecordId>>>();
 holds<
   Fits<

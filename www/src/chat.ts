@@ -6,6 +6,8 @@ import {
   type ConnectionId,
   type ConnectionInfo,
   type GroupEvents,
+  Identity,
+  type Member,
   PeerGroup,
   type PeerId,
 } from 'peer-group';
@@ -55,6 +57,7 @@ export class Chat {
   trouble: Words | undefined;
   /** Called after every change, at most once per task. */
   changed: () => void = () => {};
+  readonly #identity: Identity;
   readonly #names = new Map<PeerId, string>();
   /** Neighbors whose arrival was told. */
   readonly #greeted = new Set<PeerId>();
@@ -87,17 +90,24 @@ export class Chat {
     known: Omit<KnownGroup, 'groupId'>,
     enter: (options: ChatOptions) => Promise<PeerGroup>,
   ): Promise<Chat> {
-    const group = await enter({
-      storage: storageOf(person),
-      acceptDirect: () => person.whispers,
-    });
+    const storage = storageOf(person);
+    // What the other members see; whoever is called nothing yet is asked first.
+    const identity = await Identity.default({ storage });
+    if (identity.name !== person.name) await identity.setName(person.name);
+    const group = await enter({ storage, acceptDirect: () => person.whispers });
     const { groupId } = group;
     remember(person, { ...known, groupId });
-    return new Chat(person, known, group);
+    return new Chat(person, known, group, identity);
   }
 
-  private constructor(person: Person, known: Omit<KnownGroup, 'groupId'>, group: PeerGroup) {
+  private constructor(
+    person: Person,
+    known: Omit<KnownGroup, 'groupId'>,
+    group: PeerGroup,
+    identity: Identity,
+  ) {
     this.person = person;
+    this.#identity = identity;
     this.name = known.name;
     this.invitation = known.invitation;
     this.group = group;
@@ -105,6 +115,7 @@ export class Chat {
     const of = { nameOf: (peerId: PeerId) => this.nameOf(peerId), changed: () => this.#announce() };
     this.history = new History(group, of, signal);
     group.on('status-changed', () => this.#announce(), { signal });
+    group.on('member-changed', () => this.#announce(), { signal });
     group.on('closed', ({ detail }) => this.#onClosed(detail), { signal });
     group.on('neighbor-connection', ({ detail }) => this.#onNeighbor(detail), { signal });
     group.on('direct-connection', ({ detail }) => this.#onDirect(detail), { signal });
@@ -156,6 +167,15 @@ export class Chat {
     return [...seen.values()];
   }
 
+  /** Who is in the group, here or not. */
+  members(): Member[] {
+    return this.closed || this.group.status.state === 'closed' ? [] : this.group.members();
+  }
+
+  memberName({ peerId, name }: Member): string {
+    return name || this.nameOf(peerId);
+  }
+
   nameOf(peerId: PeerId): string {
     return this.#names.get(peerId) ?? shortName(peerId);
   }
@@ -196,6 +216,8 @@ export class Chat {
 
   /** Tells everybody the person's new name. */
   renamed(): void {
+    // A name that cannot be stored is still told to those who are here.
+    this.#identity.setName(this.person.name).catch(() => {});
     for (const { id } of this.group.connections('neighbor')) this.#introduce(id);
     this.#announce();
   }

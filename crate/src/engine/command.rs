@@ -238,6 +238,15 @@ pub struct RecordUpdate {
     pub if_version: Option<u32>,
 }
 
+/// What is to be different about what a node shows of itself. None: stays.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PresenceChange {
+    /// It is shown to be present, or not, whatever the group has.
+    pub present: Option<bool>,
+    /// Whatever the app wants to say.
+    pub attributes: Option<String>,
+}
+
 /// How an attribute's value must stand to that of a clause.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Compare {
@@ -483,6 +492,13 @@ pub enum Command {
         handle: HandleId,
         /// How.
         change: PropertiesChange,
+    },
+    /// Says what this node shows of itself. Answered with `Done`, at once.
+    SetPresence {
+        /// Of a group.
+        handle: HandleId,
+        /// How.
+        change: PresenceChange,
     },
     /// Adds a record. Answered with `RecordAdded` once it is durable.
     AddRecord {

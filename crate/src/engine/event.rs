@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::names::{
     ConnectionId, ConnectionKind, GroupId, HandleId, NodeAddress, NodeId, NodeIndex, PeerId,
-    RecordId, RequestId,
+    RecordId, RequestId, Role,
 };
 use crate::time::Millis;
 use crate::wire::attributes::Attributes;
@@ -223,6 +223,79 @@ impl RecordChange {
     }
 }
 
+/// A node by which a member is present.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MemberNode {
+    /// Names it.
+    pub node_id: NodeId,
+    /// Where it is reached.
+    pub address: NodeAddress,
+    /// Nobody looks at it now.
+    pub away: bool,
+    /// What its app says of it.
+    pub attributes: String,
+}
+
+/// What makes somebody a member.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CredentialInfo {
+    /// Who gave it: a member, or the group's own key.
+    pub issuer: [u8; 32],
+    /// It was the group's own key.
+    pub issued_by_group: bool,
+    /// When it begins, in wall seconds since 1970.
+    pub from: u64,
+    /// When it ends; None: never.
+    pub until: Option<u64>,
+}
+
+/// A member as the app sees it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MemberInfo {
+    /// Names it.
+    pub peer: PeerId,
+    /// What people call it; may be empty.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// The nodes by which it is present: those that somebody looks at first, of these the newest.
+    pub nodes: Vec<MemberNode>,
+    /// What makes it a member.
+    pub credential: CredentialInfo,
+}
+
+/// What happened to a member.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MemberChange {
+    /// It is new.
+    Joined,
+    /// The first of its nodes is present.
+    Connected,
+    /// The last of its nodes is not present any more.
+    Disconnected,
+    /// Something else about it.
+    Updated,
+    /// It gave its membership up.
+    Left,
+    /// Its membership was ended by somebody else.
+    Revoked,
+}
+
+impl MemberChange {
+    /// The name the app sees.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Joined => "joined",
+            Self::Connected => "connected",
+            Self::Disconnected => "disconnected",
+            Self::Updated => "updated",
+            Self::Left => "left",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
 /// The answer to a command.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Answer {
@@ -317,6 +390,15 @@ pub enum Event {
         id: RecordId,
         /// Of which type.
         kind: String,
+    },
+    /// Somebody is a member, or present, or is not any more, or shows something else of itself.
+    MemberChanged {
+        /// In the group of which node.
+        node: NodeIndex,
+        /// What happened.
+        change: MemberChange,
+        /// To whom.
+        peer: PeerId,
     },
     /// Graphs: every record of a type that was wanted first is here.
     TypeSynchronized {

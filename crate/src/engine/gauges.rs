@@ -34,6 +34,9 @@ impl Node {
             }
             Kind::Graph { security, .. } => security.rules(),
         };
+        if let Some(roster) = &self.roster {
+            roster.gauges(see);
+        }
         self.discovery.gauges(see);
         self.graph.gauges(rules.max_record_size, see);
     }

@@ -383,12 +383,15 @@ impl Engine {
         match change {
             Saved::Moved => {}
             Saved::Put(peer, identity) => {
-                for node in self.nodes.values_mut() {
+                let now = self.last;
+                for (index, node) in self.nodes.iter_mut() {
                     if let Kind::Group(group) = &mut node.kind
                         && node.peer == peer
                         && node.store == *store
                     {
                         group.rename(identity.name.clone());
+                        node.graph.records.touched.insert(peer);
+                        node.after(&mut self.core.context(now, *index));
                     }
                 }
                 desk.put(peer, *identity);

@@ -40,6 +40,11 @@ pub type Entry = (String, Vec<u8>);
 pub enum Input {
     /// Time passed; whatever is due runs before any input in any case.
     Tick,
+    /// Somebody looks at this page, or does not any more.
+    Seen {
+        /// Somebody does.
+        visible: bool,
+    },
 
     /// A socket is open.
     SocketOpened {

@@ -18,6 +18,7 @@ use crate::graph::{Graph, News};
 use crate::group::Group;
 use crate::group::discovery::Discovery;
 use crate::group::open::OpenSecurity;
+use crate::group::roster::Roster;
 use crate::limits;
 use crate::names::{ConnectionId, HandleId, NodeAddress, PeerId, RequestId, StorageId};
 use crate::time::{Millis, Timers};
@@ -72,6 +73,8 @@ pub(super) enum Timer {
     Rotate,
     /// Whoever leaves has waited for long enough.
     Leave,
+    /// A new member has not shown its name.
+    Members,
 }
 
 /// A node.
@@ -114,6 +117,8 @@ pub(super) struct Node {
     pub(super) looked_at: Option<u64>,
     /// The call that gives the membership up, and how long it may wait.
     pub(super) leaving: Option<(RequestId, Millis)>,
+    /// Groups: who is in it, as the app was last told.
+    pub(super) roster: Option<Roster>,
 }
 
 impl Node {
@@ -128,6 +133,7 @@ impl Node {
         ice_servers: Vec<IceServer>,
         keeper: Keeper,
     ) -> Self {
+        let roster = matches!(kind, Kind::Group(_)).then(Roster::default);
         let mut node = Self {
             store,
             peer,
@@ -160,6 +166,7 @@ impl Node {
             computing: None,
             looked_at: None,
             leaving: None,
+            roster,
         };
         node.status = node.current_status();
         node
@@ -286,6 +293,8 @@ impl Node {
                     continue;
                 }
                 Timer::Leave => continue,
+                // They are looked at when all settles.
+                Timer::Members => continue,
             };
             if self.listeners.contains(&request) {
                 self.listeners.retain(|r| *r != request);
@@ -379,6 +388,7 @@ impl Node {
                 self.spread();
                 self.look_at_members(cx);
                 self.graph.weigh_again(cx, self.kind.security());
+                self.tell_members(cx);
                 self.graph.plan_records(cx, self.kind.security());
                 self.graph.pump_lanes(cx);
                 self.flush_signals(cx);
@@ -386,7 +396,8 @@ impl Node {
                 self.save_records(cx);
                 self.tell_status(cx);
                 self.settle_calls(cx);
-                if self.current_status() == self.status && self.graph.news.is_empty() {
+                let shown = self.show(cx);
+                if !shown && self.current_status() == self.status && self.graph.news.is_empty() {
                     return;
                 }
             }

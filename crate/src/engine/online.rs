@@ -81,6 +81,7 @@ impl Node {
 
     /// Leaves the network, telling everybody.
     pub(super) fn go_offline(&mut self, cx: &mut Context<'_>, code: Code) {
+        self.withdraw(cx);
         self.online = false;
         self.graph.online = false;
         self.was_usable = false;

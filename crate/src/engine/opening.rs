@@ -499,17 +499,22 @@ impl Engine {
         let own = OwnSession::new(crypto, &mut self.core.random, &opening.seed, scope, now);
         let store = RecordStore::new();
         let records = Records::new(store, PeerClock::new(opening.peer_time_offset));
-        let mut graph = Graph::new(scope, own, records);
+        let mut graph = Graph::new(crypto, scope, own, records);
         graph.relay_only = options.relay_only;
         graph.precedence = types(options.sync_precedence);
         let seal = Seal::new(crypto, scope, opening.peer, &opening.seed);
         let index = self.core.ids.node();
+        let hidden = self.hidden;
         let mut cx = self.core.context(now, index);
         let mut kind = opening.kind;
+        graph.presence.away = hidden;
+        if let Kind::Group(group) = &kind {
+            graph.presence.earlier = group.state.nodes.to_vec();
+        }
         graph.take_stored(&mut cx, kind.security(), read(&seal, &entries), false);
         let mut mailbox = Mailbox::new(servers, cx.random);
         mailbox.relay_only = options.relay_only;
-        let node = Node::new(
+        let mut node = Node::new(
             options.store,
             opening.peer,
             kind,
@@ -518,6 +523,7 @@ impl Engine {
             options.ice_servers,
             Keeper::new(seal),
         );
+        node.look_at_roster(&cx);
         self.nodes.insert(index, node);
         Ok(index)
     }

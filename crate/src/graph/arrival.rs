@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 
 use super::Graph;
 use super::Timer;
-use super::guesses::{self, GUESS};
 use super::pace::{Flood, PACE_MS};
 use super::records::{RECORD_HEAD_BYTES, Write, full};
 use super::security::{Absorbed, Security};
@@ -19,6 +18,7 @@ use crate::error::{Code, Error};
 use crate::limits;
 use crate::names::{AskId, LinkId, PeerId, RecordHash, RecordId};
 use crate::record::model::Record;
+use crate::record::reserved::{PRESENCE, is_known, is_stored};
 use crate::record::store::{Gone, Inserted, Kept};
 use crate::record::stored::{Database, Stored};
 use crate::sorted::Set;
@@ -35,7 +35,8 @@ impl Graph {
         from: LinkId,
         items: impl Iterator<Item = &'a [u8]>,
     ) {
-        let max = security.rules().max_record_size;
+        let rules = security.rules();
+        let (max, shows) = (rules.max_record_size, rules.shown.is_some());
         let mut fault = None;
         let mut new = Vec::new();
         for item in items {
@@ -43,12 +44,8 @@ impl Graph {
                 fault = Some("it sent what is no record");
                 continue;
             };
-            if *record.body.kind == *GUESS {
-                if let Some(why) = guesses::fault(&record.body) {
-                    fault = Some(why);
-                    continue;
-                }
-            } else if record.body.is_reserved() {
+            let reserved = record.body.is_reserved();
+            if reserved && !(shows && is_known(&record.body.kind)) {
                 // A newer version may have uses for it.
                 continue;
             }
@@ -60,7 +57,7 @@ impl Graph {
                 continue;
             }
             // Not a fault: the other end may know properties that we do not.
-            if record.body.size() <= max && !self.is_known(&record, from) {
+            if (reserved || record.body.size() <= max) && !self.is_known(&record, from) {
                 let hash = record.hash(cx.crypto, self.scope);
                 new.push((record, hash));
             }
@@ -301,7 +298,9 @@ impl Graph {
         if security.absorb(cx, &items) == Absorbed::Bad {
             return Err(Error::new(Code::InvalidDatabase).detail("a credential in it is forged"));
         }
-        for stored in database.records {
+        let records = database.records.into_iter();
+        // Who was present then need not be now.
+        for stored in records.filter(|stored| is_stored(&stored.record.body.kind)) {
             self.weigh(cx, security, stored.record, stored.hash, None);
         }
         Ok(())
@@ -365,7 +364,10 @@ impl Graph {
     /// Notes what the store holds no longer, and tells the app what it saw of it.
     fn gone(&mut self, cx: &mut Context<'_>, gone: Vec<Gone>) {
         for gone in gone {
-            self.records.unstored.went((gone.id, gone.hash));
+            if is_stored(&gone.kind) {
+                self.records.unstored.went((gone.id, gone.hash));
+            }
+            self.records.touch(&gone.kind, gone.creator);
             if self.records.store.get(&gone.id).is_none() {
                 self.records.refreshes(gone.id, None);
             }
@@ -398,10 +400,15 @@ impl Graph {
     ) -> Inserted {
         let now = self.records.clock.at(cx.now);
         let (id, author) = (record.body.id, record.body.author());
-        let kind = record.body.kind.to_string();
+        let (kind, creator) = (record.body.kind.clone(), record.body.creator);
         let modified = record.body.modified();
         let refreshes = self.own_refresh(&record);
         let written = stored.then(|| Kept::of(&record));
+        let direct = from
+            .and_then(|from| self.links.get(&from))
+            .map(|link| link.remote.node);
+        let reaches_all =
+            *kind == *PRESENCE && direct.is_some_and(|node| self.reaches_all(&record, node, now));
         let mut gone = Vec::new();
         let inserted = self.records.store.insert(record, hash, now, &mut gone);
         self.gone(cx, gone);
@@ -427,13 +434,18 @@ impl Graph {
         // What was seen of earlier versions is stored with it.
         let kept = self.records.store.any(&id).map(|entry| entry.kept());
         match written {
+            _ if !is_stored(&kind) => {}
             None => self.records.unstored.came((id, hash)),
             same if same == kept => {}
             Some(_) => self.records.unstored.changed((id, hash)),
         }
         self.records.refreshes(id, refreshes);
+        self.records.touch(&kind, creator);
         if let Some(change) = change {
-            tell(cx, change, id, kind);
+            tell(cx, change, id, kind.to_string());
+        }
+        if reaches_all {
+            return inserted;
         }
         let flood = Flood {
             id,
@@ -441,7 +453,12 @@ impl Graph {
             except: from,
             at: cx.now.monotonic,
         };
-        match self.records.pace.now_or_later(flood, cx.now.monotonic) {
+        // Ours does not wait behind what our app writes: this node may be about to leave.
+        let now_or_later = match from {
+            None if *kind == *PRESENCE => Some(flood),
+            _ => self.records.pace.now_or_later(flood, cx.now.monotonic),
+        };
+        match now_or_later {
             Some(flood) => self.flood(flood),
             None => self.timers.arm(Timer::Pace, cx.now.monotonic + PACE_MS),
         }
@@ -466,6 +483,7 @@ impl Graph {
         }
         if inserted == Inserted::Raised
             && let Some(entry) = self.records.store.any(&id)
+            && is_stored(&entry.record().body.kind)
         {
             self.records.unstored.changed((id, entry.hash()));
         }
@@ -531,58 +549,9 @@ impl Graph {
             }
         }
     }
-
-    /// Lets records end whose time has come.
-    pub(super) fn sweep(&mut self, cx: &mut Context<'_>, security: &mut dyn Security) {
-        if self.online {
-            self.refresh_records(cx, security);
-        }
-        // A member that is not connected may keep what it has until it is.
-        if self.defers_expiration(security) {
-            return;
-        }
-        let now = self.records.clock.at(cx.now);
-        let swept = self.records.store.sweep(now);
-        if !swept.is_empty() {
-            // There may be room by now.
-            self.records.refused.clear();
-        }
-        for gone in swept {
-            if !gone.held {
-                self.records.unstored.went((gone.id, gone.hash));
-            }
-            self.records.refreshes(gone.id, None);
-            if gone.shown {
-                tell(cx, RecordChange::Expired, gone.id, gone.kind.into_string());
-            }
-        }
-        self.weigh_again(cx, security);
-    }
-
-    fn defers_expiration(&self, security: &dyn Security) -> bool {
-        security.rules().defer_expiration && self.neighbors() == 0
-    }
-
-    /// Arms the timer of what ends, refreshes itself or is due next.
-    pub fn plan_records(&mut self, cx: &mut Context<'_>, security: &dyn Security) {
-        let store = &self.records.store;
-        let ends = store
-            .next_sweep()
-            .filter(|_| !self.defers_expiration(security));
-        let refresh = self.records.next_refresh.filter(|_| self.online);
-        let dues = [ends, self.records.waiting.next_due(), refresh];
-        let Some(due) = dues.into_iter().flatten().min() else {
-            self.timers.disarm(&Timer::Sweep);
-            return;
-        };
-        // Looked at once a minute in any case: clocks are set, and machines sleep.
-        let ahead = due.saturating_sub(self.records.clock.at(cx.now));
-        let ahead = ahead.clamp(limits::SWEEP_MIN_MS, limits::ANTI_ENTROPY_MS);
-        self.timers.arm(Timer::Sweep, cx.now.monotonic + ahead);
-    }
 }
 
-fn tell(cx: &mut Context<'_>, change: RecordChange, id: RecordId, kind: String) {
+pub(super) fn tell(cx: &mut Context<'_>, change: RecordChange, id: RecordId, kind: String) {
     cx.event(Event::RecordChanged {
         node: cx.node,
         change,

@@ -1,5 +1,7 @@
 //! Direct connections: lines that the app opens to one member, over the link between the two nodes.
 
+mod reach;
+
 use super::flow::Flow;
 use super::link::Link;
 use super::security::Security;
@@ -50,6 +52,8 @@ pub struct Direct {
     /// Its link did not come up: where the node is, to try with another link, once.
     again: Option<Box<(NodeAddress, Option<Session>)>>,
     tried_again: bool,
+    /// Other nodes of the identity, to be tried in turn.
+    others: Vec<NodeId>,
     progress: Progress,
     opened_at: Millis,
 }
@@ -74,7 +78,12 @@ impl Graph {
         request: RequestId,
         timeout_ms: Millis,
     ) -> Result<ConnectionId, Error> {
-        let node = self.target(cx, to)?;
+        let mut others = self.targets(cx, to)?.into_iter();
+        let node = others.next().ok_or(Code::NodeNotFound)?;
+        let asked = match to {
+            Target::Peer(peer) => Some(*peer),
+            _ => None,
+        };
         let connection = cx.ids.connection();
         let link = self
             .node_link(node)
@@ -85,8 +94,7 @@ impl Graph {
                 let (address, session) = match to {
                     Target::Address(address) => (address.clone(), None),
                     _ => self
-                        .overlay
-                        .known(node)
+                        .place_of(cx, node)
                         .ok_or_else(|| Error::new(Code::NodeNotFound))?,
                 };
                 let direct_links = self
@@ -127,11 +135,12 @@ impl Graph {
             remote: 0,
             flow: Flow::default(),
             node,
-            peer,
+            peer: asked.or(peer),
             label,
             incoming: false,
             again: None,
             tried_again: false,
+            others: others.collect(),
             progress: Progress::Waiting,
             opened_at: 0,
         };
@@ -142,41 +151,6 @@ impl Graph {
             self.ask_direct(cx, connection);
         }
         Ok(connection)
-    }
-
-    fn target(&self, cx: &Context<'_>, to: &Target) -> Result<NodeId, Error> {
-        let own = &self.own;
-        let node = match to {
-            Target::Node(node) => *node,
-            Target::Address(address) => crate::crypto::node_of(cx.crypto, address.session),
-            Target::Peer(peer) if *peer == own.peer() => own.node,
-            Target::Peer(peer) => self.newest_node(*peer).ok_or_else(|| {
-                Error::new(Code::NodeNotFound).detail("that member is not known to be online")
-            })?,
-        };
-        if node == own.node {
-            Err(Code::ConnectSelf.into())
-        } else {
-            Ok(node)
-        }
-    }
-
-    /// The node of an identity whose session is the newest, of those that are linked if any is: what
-    /// is only announced may be gone.
-    fn newest_node(&self, peer: PeerId) -> Option<NodeId> {
-        let linked = self
-            .links
-            .values()
-            .filter(|link| link.remote.peer() == Some(peer))
-            .filter_map(|link| {
-                let from = link.remote.session.as_ref()?.body.from;
-                Some((link.is_open(), from, link.remote.node))
-            });
-        let known = self.overlay.nodes_of(peer);
-        linked
-            .chain(known.map(|(from, node)| (false, from, node)))
-            .max()
-            .map(|(_, _, node)| node)
     }
 
     /// A link is open: ask for every direct connection that has waited for it.
@@ -195,96 +169,6 @@ impl Graph {
             .collect();
         for connection in waiting {
             self.ask_direct(cx, connection);
-        }
-    }
-
-    /// A node does not want a link that the app is opening connections over: they get one of their own.
-    pub(super) fn open_elsewhere(
-        &mut self,
-        cx: &mut Context<'_>,
-        security: &mut dyn Security,
-        id: LinkId,
-    ) {
-        let Some(link) = self.links.get(&id) else {
-            return;
-        };
-        let (address, session) = (link.remote.address.clone(), link.remote.session.clone());
-        let opening: Vec<ConnectionId> = self
-            .directs
-            .iter()
-            .filter(|(_, direct)| direct.link == Some(id) && !direct.incoming && !direct.is_open())
-            .map(|(connection, _)| *connection)
-            .collect();
-        if opening.is_empty() {
-            return;
-        }
-        self.dialed(cx);
-        let link = self.dial(cx, security, address, session, Purpose::Direct, None);
-        for connection in opening {
-            if let Some(direct) = self.directs.get_mut(&connection) {
-                direct.link = Some(link);
-                direct.progress = Progress::Waiting;
-            }
-        }
-    }
-
-    /// A link did not come up, perhaps one that was begun long before: what the app opens over it is
-    /// tried once more.
-    pub(super) fn try_directs_again(&mut self, cx: &mut Context<'_>, link: &Link) {
-        for (connection, direct) in self.directs.iter_mut() {
-            if direct.link != Some(link.id)
-                || direct.progress != Progress::Waiting
-                || direct.tried_again
-            {
-                continue;
-            }
-            let address = link.remote.address.clone();
-            direct.link = None;
-            direct.tried_again = true;
-            direct.again = Some(Box::new((address, link.remote.session.clone())));
-            self.timers
-                .arm(Timer::OpenAgain(*connection), cx.now.monotonic);
-        }
-    }
-
-    pub(super) fn open_again(
-        &mut self,
-        cx: &mut Context<'_>,
-        security: &mut dyn Security,
-        connection: ConnectionId,
-    ) {
-        let now = cx.now.monotonic;
-        if let Some(due) = self.overlay.next_dial().filter(|due| *due > now) {
-            return self.timers.arm(Timer::OpenAgain(connection), due);
-        }
-        let Some(direct) = self.directs.get_mut(&connection) else {
-            return;
-        };
-        let node = direct.node;
-        let Some((address, session)) = direct.again.take().map(|again| *again) else {
-            return;
-        };
-        let link = self.node_link(node).map(|link| (link.id, link.is_open()));
-        let (link, open) = link.unwrap_or_else(|| {
-            self.dialed(cx);
-            let purpose = self.purpose_of_direct();
-            let link = self.dial(cx, security, address, session, purpose, None);
-            (link, false)
-        });
-        if let Some(direct) = self.directs.get_mut(&connection) {
-            direct.link = Some(link);
-        }
-        if open {
-            self.ask_direct(cx, connection);
-        }
-    }
-
-    /// Whoever may be a neighbor becomes one when the app opens something to it.
-    fn purpose_of_direct(&self) -> Purpose {
-        if self.has_room() {
-            Purpose::Neighbor
-        } else {
-            Purpose::Direct
         }
     }
 
@@ -350,6 +234,7 @@ impl Graph {
             incoming: true,
             again: None,
             tried_again: false,
+            others: Vec::new(),
             progress: Progress::Deciding,
             opened_at: 0,
         };

@@ -38,8 +38,8 @@ impl Graph {
         );
         see(Held::Attempts, self.attempts.len(), LINKS);
         see(Held::Signals, self.signals.len(), most::WAITING_SIGNALS);
-        // Four of each link, two of each connection, one of each question, four of the graph.
-        let timers = 4 * LINKS + 2 * directs + most::ASKS + most::VALIDATIONS + 4;
+        // Four of each link, two of each connection, one of each question, five of the graph.
+        let timers = 4 * LINKS + 2 * directs + most::ASKS + most::VALIDATIONS + 5;
         see(Held::Timers, self.timers.len(), timers);
         see(
             Held::Precedence,

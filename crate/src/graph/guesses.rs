@@ -8,25 +8,12 @@ use crate::engine::context::Context;
 use crate::engine::event::Answer;
 use crate::limits;
 use crate::names::PeerId;
-use crate::record::model::{Body, Change, TypeName, new_id};
+use crate::record::model::{Body, Change, TypeName};
+use crate::record::reserved::{GUESS, random_id};
 use crate::sorted::Map;
 use crate::wire::attributes::Attributes;
 use crate::wire::codec::Bytes;
 use crate::wire::numbers::record;
-
-/// The type of these records.
-pub const GUESS: &str = "peer-group/guess";
-
-/// What no honest node writes of a wrong password.
-#[must_use]
-pub fn fault(body: &Body) -> Option<&'static str> {
-    let life = body.expires.saturating_sub(body.created.ms());
-    let plain = body.flags == 0
-        && body.change == Change::Original {}
-        && body.size() == 0
-        && life <= limits::GUESS_LIFE_MS;
-    (!plain).then_some("it passed on what says more of a wrong password than that there was one")
-}
 
 impl Graph {
     /// What was written down in the last hour, by those who let people in: nobody else is asked.
@@ -62,7 +49,7 @@ impl Graph {
         let body = Body {
             form: record::FORM,
             flags: 0,
-            id: new_id(cx.crypto, creator, cx.random),
+            id: random_id(cx.crypto, GUESS, creator, cx.random),
             kind: TypeName::new(GUESS).unwrap_or_default(),
             creator,
             created,

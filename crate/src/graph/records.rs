@@ -14,8 +14,9 @@ use crate::engine::context::Context;
 use crate::engine::event::{Answer, RecordInfo};
 use crate::error::{Code, Error, Evidence, Stage};
 use crate::limits;
-use crate::names::{RecordHash, RecordId, RequestId};
+use crate::names::{PeerId, RecordHash, RecordId, RequestId};
 use crate::record::model::{Body, Change, Record, Stamp, TypeName, new_id};
+use crate::record::reserved::tells_of_members;
 use crate::record::store::Store;
 use crate::sorted::Set;
 use crate::time::{Millis, Now};
@@ -61,6 +62,8 @@ pub struct Records {
     pub(super) refused: Set<RecordHash>,
     /// The latest moment that was given to, or seen in, a record.
     pub(super) stamp: Stamp,
+    /// Members that show something else of themselves than before, for the node.
+    pub touched: Set<PeerId>,
 }
 
 impl Records {
@@ -80,6 +83,14 @@ impl Records {
             next_refresh: None,
             refused: Set::new(),
             stamp: Stamp::default(),
+            touched: Set::new(),
+        }
+    }
+
+    /// Notes that a record of the engine's own types came, changed or went.
+    pub(super) fn touch(&mut self, kind: &TypeName, creator: PeerId) {
+        if tells_of_members(kind) {
+            self.touched.insert(creator);
         }
     }
 
@@ -125,7 +136,7 @@ impl Records {
             .into_iter()
             .chain(held)
             .max_by_key(|(order, _)| *order)?;
-        Some(newest).filter(|record| !record.body.is_deleted())
+        Some(newest).filter(|record| !record.body.is_deleted() && !record.body.is_reserved())
     }
 
     /// The moment of our next write. A clock that was ahead once is not followed for ever.
@@ -305,7 +316,7 @@ impl Graph {
         let ahead = store.by_author_after(self.own.peer(), Stamp::at(latest));
         let ahead = ahead.into_iter().map(|entry| &entry.record().body);
         let ahead: Vec<Body> = ahead
-            .filter(|body| body.created.ms() <= latest)
+            .filter(|body| body.created.ms() <= latest && !body.is_reserved())
             .cloned()
             .collect();
         for body in ahead {

@@ -8,7 +8,7 @@ use crate::limits::CLOCK_GRACE_S;
 use crate::names::{PeerId, RecordHash};
 use crate::record::model::Body;
 use crate::sorted::Set;
-use crate::time::Now;
+use crate::time::{Millis, Now};
 use crate::wire::link::Purpose;
 use crate::wire::seconds::{Clock, Seconds};
 use std::sync::Arc;
@@ -70,6 +70,21 @@ pub struct Rules {
     pub defer_expiration: bool,
     /// The app decides about each record of others.
     pub asks_app: bool,
+    /// What members show of themselves; None: nothing.
+    pub shown: Option<Shown>,
+}
+
+/// What members show of themselves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Shown {
+    /// Nodes show that they are present, unless their app says otherwise.
+    pub presence: bool,
+    /// How long a presence lives.
+    pub presence_ms: Millis,
+    /// A member shows who it is only once it has done something.
+    pub members_when_active: bool,
+    /// How long that lives.
+    pub member_ms: Millis,
 }
 
 /// Decides who may be here.

@@ -10,6 +10,8 @@ mod findings;
 mod member;
 mod removal;
 
+pub use findings::Standing;
+
 use crate::sorted::{Map, Set};
 
 use member::Rank;
@@ -327,6 +329,9 @@ impl<'a> Judge<'a> {
         let mut found = Err(Why::Needs(PeerId(issuer)));
         if invitations.is_empty() {
             found = self.issued(&issuer, at, role, from, until);
+            if let Ok(parent) = &mut found {
+                parent.issuer = issuer;
+            }
         }
         for delegation in invitations {
             found = self.invited(at, delegation, at_door, verified);
@@ -446,6 +451,7 @@ impl<'a> Judge<'a> {
             role,
             from,
             until,
+            issuer,
             links,
             came_with: Some(came_with),
             by_admin: false,

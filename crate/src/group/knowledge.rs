@@ -46,6 +46,7 @@ impl Group {
                 support: judge.all_support(),
                 admit_all: judge.admit_all(),
                 holders: judge.holders(),
+                standings: judge.standings(),
                 former: judge.former(),
                 admins: judge.admins(false),
                 ever_admins: judge.admins(true),

@@ -113,6 +113,7 @@ impl Security for OpenSecurity {
             max_record_size: limits::RECORD_BYTES_DEFAULT,
             defer_expiration: false,
             asks_app: self.asks_app,
+            shown: None,
         }
     }
 

@@ -11,7 +11,7 @@ use crate::engine::command::PropertiesChange;
 use crate::engine::context::Context;
 use crate::error::{Code, Error};
 use crate::graph::password::Passwords;
-use crate::graph::security::{Absorbed, Psk, Rights, Rules, Security};
+use crate::graph::security::{Absorbed, Psk, Rights, Rules, Security, Shown};
 use crate::graph::session::Session;
 use crate::limits;
 use crate::names::PeerId;
@@ -62,6 +62,14 @@ wire_struct! {
         credentials: Credentials,
     }
 }
+
+/// Of ourselves, before we know what the group is like.
+const NOTHING_SHOWN: Shown = Shown {
+    presence: false,
+    presence_ms: limits::PRESENCE_LIFETIME_MIN_S as u64 * 1000,
+    members_when_active: true,
+    member_ms: limits::MEMBER_DATA_LIFETIME_MIN_S as u64 * 1000,
+};
 
 impl Security for Group {
     fn psk(&self, purpose: Purpose) -> Option<Psk> {
@@ -213,6 +221,12 @@ impl Security for Group {
             }),
             defer_expiration: properties.is_some_and(|properties| properties.defer_expiration),
             asks_app: false,
+            shown: Some(properties.map_or(NOTHING_SHOWN, |properties| Shown {
+                presence: !properties.presence_disabled,
+                presence_ms: u64::from(properties.presence_lifetime) * 1000,
+                members_when_active: properties.member_data_optional,
+                member_ms: u64::from(properties.member_data_lifetime) * 1000,
+            })),
         }
     }
 

@@ -9,9 +9,9 @@ use super::properties::SignedProperties;
 use crate::crypto::Crypto;
 use crate::error::{Code, Error};
 use crate::limits::{
-    CONTROL_ITEMS, PASSWORD_BYTES, RENDEZVOUS_SERVERS, VERIFIERS, WAITING_SECRETS,
+    CONTROL_ITEMS, EARLIER_NODES, PASSWORD_BYTES, RENDEZVOUS_SERVERS, VERIFIERS, WAITING_SECRETS,
 };
-use crate::names::{GroupId, PeerId};
+use crate::names::{GroupId, NodeId, PeerId};
 use crate::random::Random;
 use crate::wire::codec::{List, Text, Wire as _};
 use crate::wire::numbers::{exported, stored};
@@ -72,6 +72,8 @@ wire_struct! {
         pub password: Option<Chosen>,
         /// Who holds the stretched password.
         pub verifiers: List<Verifier, VERIFIERS>,
+        /// Nodes of this storage whose presence may stand, the newest first.
+        pub nodes: List<NodeId, EARLIER_NODES>,
     }
 }
 
@@ -147,6 +149,7 @@ impl GroupState {
         state.credentials = List::default();
         state.verifiers = List::default();
         state.peer_time_offset = 0;
+        state.nodes = List::default();
         let version = exported::CONFIG;
         Config { version, state }.to_bytes()
     }

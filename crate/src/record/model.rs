@@ -1,5 +1,6 @@
 //! A record as it is signed, and the rules of form that hold for everybody at any time.
 
+use super::reserved::{self, RESERVED};
 use crate::crypto::{Crypto, head, signed_bytes};
 use crate::engine::event::RecordInfo;
 use crate::error::{Code, Error};
@@ -16,9 +17,6 @@ use crate::{wire_enum, wire_struct};
 pub type TypeName = Text<RECORD_TYPE_BYTES>;
 /// What a record carries.
 pub type Data = Bytes<RECORD_BYTES>;
-
-/// Types whose names begin like this are the engine's own.
-pub const RESERVED: &str = "peer-group/";
 
 /// A hybrid logical clock's reading: 48 bits of milliseconds since 1970 in peer time, 16 bits that
 /// tell apart what happened within one.
@@ -126,15 +124,7 @@ pub struct Order {
 /// A new id in the name of `creator`.
 #[must_use]
 pub fn new_id(crypto: Crypto, creator: PeerId, random: &mut Random) -> RecordId {
-    let mut id = [0; 16];
-    let (ours, rest) = id.split_at_mut(8);
-    ours.copy_from_slice(&creator_half(crypto, creator));
-    random.fill(rest);
-    RecordId(id)
-}
-
-fn creator_half(crypto: Crypto, creator: PeerId) -> [u8; 8] {
-    head(&crypto.hash(&[b"record", &creator.0]))
+    reserved::random_id(crypto, "", creator, random)
 }
 
 impl Body {
@@ -205,7 +195,7 @@ impl Body {
             return broken("it has a form that is not known");
         }
         let (ours, _) = self.id.0.split_at(8);
-        if ours != creator_half(crypto, self.creator) {
+        if ours != reserved::id_half(crypto, &self.kind, self.creator) {
             return broken("its id is not of its creator");
         }
         if self.kind.is_empty() {
@@ -231,6 +221,12 @@ impl Body {
         let modified = self.modified().ms();
         if self.expires <= modified || self.expires - modified > RECORD_LIFE_MS {
             return broken("it ends before its last change, or more than 400 days after");
+        }
+        if self.is_reserved() {
+            return match reserved::fault(crypto, self) {
+                Some(why) => broken(why),
+                None => Ok(()),
+            };
         }
         if self.size() > max_size {
             return broken("it is larger than the group allows");

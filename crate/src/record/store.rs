@@ -186,6 +186,8 @@ pub struct Gone {
     pub id: RecordId,
     /// Its type.
     pub kind: TypeName,
+    /// Who made it.
+    pub creator: PeerId,
     /// Which version.
     pub hash: RecordHash,
     /// The app saw the record, and does not any more.
@@ -553,6 +555,7 @@ impl Entry {
         Gone {
             id: self.record.body.id,
             kind: self.record.body.kind.clone(),
+            creator: self.record.body.creator,
             hash: self.hash,
             shown,
             held: false,

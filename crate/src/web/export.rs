@@ -524,6 +524,14 @@ impl Engine {
 }
 
 impl Engine {
+    pub(super) fn look<T>(&self, look: impl FnOnce(&crate::engine::Engine) -> T) -> T {
+        self.core.look(look)
+    }
+
+    pub(super) fn push(&self, input: Input) {
+        self.core.push(input);
+    }
+
     pub(super) fn command(&self, command: Command) -> Result<f64, JsValue> {
         let answer = self
             .core

@@ -36,7 +36,7 @@ plain! {
 }
 
 /// The last moment that a JavaScript Date can hold.
-const LAST_DATE_MS: u64 = 8_640_000_000_000_000;
+pub(super) const LAST_DATE_MS: u64 = 8_640_000_000_000_000;
 
 impl From<Preview> for InvitationInfo {
     fn from(preview: Preview) -> Self {

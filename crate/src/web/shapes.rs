@@ -9,6 +9,7 @@ use self::record::{
 };
 use super::failure::Failure;
 use super::identity::{GroupInfo, IdentityInfo, ImportedGroup};
+use super::member::MemberEvent;
 use super::plain::{Plain, plain};
 use crate::engine::effect::Question;
 use crate::engine::event::{self, Answer, Event};
@@ -35,8 +36,8 @@ export type Role = 'admin' | 'inviting-member' | 'member';
 export type ConnectionKind = 'neighbor' | 'direct';
 /** Anything that happened, in order. */
 export type EngineEvent = AnsweredEvent | StatusEvent | NeighborEvent | DirectEvent | DataEvent
-  | PropertiesEvent | RecordEvent | TypeSynchronizedEvent | StorageFailedEvent | FailedEvent
-  | AuthenticationFailedEvent | ClosedEvent | AskEvent
+  | PropertiesEvent | MemberEvent | RecordEvent | TypeSynchronizedEvent | StorageFailedEvent
+  | FailedEvent | AuthenticationFailedEvent | ClosedEvent | AskEvent
   | ValidateEvent;
 ";
 
@@ -446,6 +447,12 @@ fn plain_event(event: Event) -> Option<JsValue> {
             change: change.as_str(),
             id: id.to_string(),
             kind,
+        }
+        .plain(),
+        Event::MemberChanged { node, change, peer } => MemberEvent {
+            node: node.0,
+            change: change.as_str(),
+            peer: peer.to_string(),
         }
         .plain(),
         Event::TypeSynchronized { node, kind } => {

@@ -7,6 +7,7 @@ import { Topic } from '../history.js';
 import { Whisper } from '../whisper.js';
 import { Composer } from './composer.js';
 import { Face } from './face.js';
+import { Members } from './members.js';
 import { newTopic } from './newtopic.js';
 import { People } from './people.js';
 import { copyButton, Links, Share } from './share.js';
@@ -30,6 +31,7 @@ export class Room {
   readonly #as = el('span', { class: 'as' });
   readonly #status = el('p', { class: 'status' }, this.#online, this.#as);
   readonly #people: People;
+  readonly #members: Members;
   readonly #share: Share;
   readonly #invite: HTMLElement;
   readonly #face: Face;
@@ -44,6 +46,8 @@ export class Room {
     this.#chat = chat;
     this.#actions = actions;
     this.#people = new People(chat, (to) => this.#whisperTo(to));
+    this.#members = new Members(chat);
+    this.#people.element.querySelector('.check')?.before(this.#members.element);
     const { history } = chat;
     this.#talks = new Talks(
       history.general,
@@ -150,6 +154,7 @@ export class Room {
     const neighbors = chat.neighbors();
     this.#face.name = chat.person.name;
     this.#people.update(neighbors);
+    this.#members.update();
     this.#showStatus(neighbors);
     this.#talks.update(this.#listed());
     const { general, trouble } = chat.history;

@@ -12,6 +12,19 @@ use crate::sorted::{Map, Set};
 use crate::wire::seconds::Seconds;
 use std::sync::Arc;
 
+/// A membership, as far as others look at it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Standing {
+    /// What it may do.
+    pub role: Role,
+    /// Not after.
+    pub until: Seconds,
+    /// Not before.
+    pub from: Seconds,
+    /// Who gave it: a member, or the group's own key.
+    pub issuer: [u8; 32],
+}
+
 impl Judge<'_> {
     /// What every member may do with records, and what stays of those who were members.
     #[must_use]
@@ -137,6 +150,26 @@ impl Judge<'_> {
         let held = self.members.get(peer).into_iter().flatten();
         let all = held.flat_map(|member| member.support.iter().copied());
         self.listed(&all.collect())
+    }
+
+    /// Every membership that counts of every member.
+    #[must_use]
+    pub fn standings(&self) -> Map<PeerId, Vec<Standing>> {
+        let standing = |member: &Member| Standing {
+            role: member.role,
+            from: member.from,
+            until: member.until,
+            issuer: member.issuer,
+        };
+        let members = self.members.iter();
+        let counted = |held: &Vec<Member>| -> Vec<Standing> {
+            let counted = held.iter().filter(|member| !member.ended);
+            counted.map(standing).collect()
+        };
+        members
+            .map(|(peer, held)| (*peer, counted(held)))
+            .filter(|(_, held)| !held.is_empty())
+            .collect()
     }
 
     /// Who is a member without any invitation that many may hold.

@@ -13,6 +13,8 @@ pub struct Member {
     pub from: Seconds,
     /// Not after.
     pub until: Seconds,
+    /// Who gave it: a member, or the group's own key.
+    pub issuer: [u8; 32],
     /// The invitations along its chain.
     pub invitations: Set<[u8; 32]>,
     /// The invitation that the member itself came with.
@@ -70,6 +72,7 @@ impl Member {
             role: Role::Admin,
             from: Seconds(0),
             until: Seconds::NEVER,
+            issuer: [0; 32],
             invitations: Set::new(),
             came_with: None,
             links: 0,

@@ -77,7 +77,6 @@ fn what_keeps_the_rules_is_taken() {
             b.expires = MADE_MS + 1000 + RECORD_LIFE_MS;
         }),
         with(|b| b.kind = TypeName::new("é".repeat(RECORD_TYPE_BYTES / 2)).unwrap()),
-        with(|b| b.kind = TypeName::new("peer-group/presence").unwrap()),
         with(|b| b.data = Data::new(vec![0; MAX]).unwrap()),
         // Seven bytes around the text: how many names, the name's length, the name, how many values,
         // the kind, the text's length in two.

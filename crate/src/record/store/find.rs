@@ -81,6 +81,13 @@ impl Store {
             .filter_map(|(_, slot)| self.entry(slot))
     }
 
+    /// All that is held of one type, in sight or not.
+    pub fn all_of(&self, kind: &str) -> impl Iterator<Item = &Entry> {
+        let kind = self.kind(kind);
+        kind.into_iter()
+            .flat_map(|kind| self.under(within(BY_KIND, kind, 0)))
+    }
+
     /// What records of one of the engine's own types say now: of everybody, or of one member.
     pub fn said(
         &self,
