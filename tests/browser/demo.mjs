@@ -193,19 +193,40 @@ export class Person {
     await this.click('.invited button.primary');
   }
 
-  /** A link out of the share panel: one, 5, 20 or 100 may use it. */
+  /** A link out of the window for inviting: one, 5, 20 or 100 may use it. */
   async link(uses = 20) {
+    const link = await this.invitation({ uses: String(uses) });
+    await this.#page.keyboard.press('Escape');
+    return link;
+  }
+
+  /** A link of that kind; the window that shows it stays open. */
+  async invitation(wanted) {
     await this.click('.invite');
-    const select = await this.find('[name="uses"]');
-    const chosen = await select.select(String(uses));
-    assert.deepEqual(chosen, [String(uses)]);
+    for (const [name, value] of Object.entries(wanted)) await this.choose(name, value);
+    return this.madeLink();
+  }
+
+  /** The link that is shown, once there is one. */
+  async madeLink() {
     const field = await this.find('.share .link');
     const isFilled = () => field.evaluate(({ value }) => value.includes('#pg-invite:'));
     const limit = Date.now() + WITHIN_MS;
     while (!(await isFilled())) assert.ok(Date.now() < limit, 'no link was made');
-    const link = await field.evaluate(({ value }) => value);
-    await this.#page.keyboard.press('Escape');
-    return link;
+    return field.evaluate(({ value }) => value);
+  }
+
+  async choose(name, value) {
+    const select = await this.find(`[name="${name}"]`);
+    assert.deepEqual(await select.select(value), [value]);
+  }
+
+  /** Puts in at once what is too long to be typed. */
+  async put(name, text) {
+    const input = await this.find(`[name="${name}"]`);
+    await input.evaluate((field) => field.select());
+    await input.focus();
+    await this.#page.keyboard.sendCharacter(text);
   }
 
   /** Says what is too long to be typed. */

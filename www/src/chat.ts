@@ -8,13 +8,15 @@ import {
   type GroupEvents,
   Identity,
   type Member,
+  type PeerErrorCode,
   PeerGroup,
   type PeerId,
+  type Role,
 } from 'peer-group';
 import type { Line } from './conversation.js';
 import { History, type Topic } from './history.js';
-import { linkWith } from './link.js';
-import { type KnownGroup, type Person, remember, storageOf } from './memory.js';
+import { Invitations } from './invitations.js';
+import { forget, type KnownGroup, type Person, remember, storageOf } from './memory.js';
 import { HELLO, hello, readHello, readText, TEXT } from './messages.js';
 import { shortName } from './names.js';
 import { Whisper } from './whisper.js';
@@ -42,8 +44,8 @@ const MAY_PASS: readonly Words['code'][] = [
   'service-not-available',
 ];
 
-/** How many may come in with one link. */
-export const LINK_USES = 20;
+/** We are out, and stay so: nothing is tried again. */
+const OUT: readonly PeerErrorCode[] = ['credential-revoked', 'invitation-revoked'];
 
 export class Chat {
   readonly group: PeerGroup;
@@ -52,6 +54,7 @@ export class Chat {
   /** What the person came in with; undefined where the group is its own. */
   readonly invitation: string | undefined;
   readonly history: History;
+  readonly invitations: Invitations;
   readonly whispers = new Map<PeerId, Whisper>();
   /** Why the group is not online, in words. */
   trouble: Words | undefined;
@@ -65,17 +68,21 @@ export class Chat {
   #announced = false;
   #nextAttempt: ReturnType<typeof setTimeout> | undefined;
 
-  /** Makes a group. Local: `connect` goes online. */
-  static async create(person: Person, name: string): Promise<Chat> {
+  /** Makes a group; with a password, whoever knows that may come in. Local: `connect` goes online. */
+  static async create(person: Person, name: string, password: string): Promise<Chat> {
+    const about = { friendlyName: name, rendezvous: location.origin };
     return Chat.#start(person, { name }, (options) =>
-      PeerGroup.create({ ...options, friendlyName: name, rendezvous: location.origin }),
+      PeerGroup.create({ ...options, ...about, ...(password !== '' && { password }) }),
     );
   }
 
-  static async join(person: Person, invitation: string): Promise<Chat> {
+  /** `password`: of an invitation that asks for one. It is checked when it goes online. */
+  static async join(person: Person, invitation: string, password?: string): Promise<Chat> {
     const { friendlyName } = PeerGroup.parseInvitation(invitation);
     return Chat.#start(person, { name: friendlyName, invitation }, (options) =>
-      PeerGroup.join(invitation, options),
+      password === undefined
+        ? PeerGroup.join(invitation, options)
+        : PeerGroup.joinWithPassword(invitation, password, options),
     );
   }
 
@@ -111,10 +118,12 @@ export class Chat {
     this.name = known.name;
     this.invitation = known.invitation;
     this.group = group;
+    this.invitations = new Invitations(this);
     const { signal } = this.#closing;
     const of = { nameOf: (peerId: PeerId) => this.nameOf(peerId), changed: () => this.#announce() };
     this.history = new History(group, of, signal);
     group.on('status-changed', () => this.#announce(), { signal });
+    group.on('connection-failed', ({ detail }) => this.#onFailed(detail), { signal });
     group.on('member-changed', () => this.#announce(), { signal });
     group.on('closed', ({ detail }) => this.#onClosed(detail), { signal });
     group.on('neighbor-connection', ({ detail }) => this.#onNeighbor(detail), { signal });
@@ -129,11 +138,14 @@ export class Chat {
     return this.#closing.signal.aborted;
   }
 
-  /** Goes online. A failure becomes `trouble`; one that may pass is followed by new attempts. */
-  async connect(): Promise<void> {
+  /** Goes online, with another password where the last one was wrong. A failure becomes `trouble`; one that may pass is followed by new attempts. */
+  async connect(password?: string): Promise<void> {
     clearTimeout(this.#nextAttempt);
     try {
-      const connecting = this.group.connect({ timeout: ATTEMPT_MS });
+      const timeout = ATTEMPT_MS;
+      const connecting = this.group.connect(
+        password === undefined ? { timeout } : { timeout, password },
+      );
       this.#announce();
       await connecting;
       this.trouble = undefined;
@@ -157,6 +169,35 @@ export class Chat {
     await this.group.close().catch(() => {});
   }
 
+  /** Gives the membership up for good: the others are told, and the group is forgotten here. */
+  async leave(): Promise<void> {
+    clearTimeout(this.#nextAttempt);
+    await this.group.leave();
+    this.#closing.abort();
+    forget(this.person, this.group.groupId);
+  }
+
+  /** Members said that the password is wrong, or that they hear no more guesses now. */
+  get wantsPassword(): boolean {
+    return this.trouble?.remedies.includes('password') ?? false;
+  }
+
+  /** What this person may do. */
+  get role(): Role {
+    if (this.invitation === undefined) return 'admin';
+    return PeerGroup.parseInvitation(this.invitation).roles[0] ?? 'member';
+  }
+
+  /** Whether one can come in by a password. */
+  get asksPassword(): boolean {
+    try {
+      return this.group.properties().passwordRole !== undefined;
+    } catch {
+      // Not known before the first member was met.
+      return false;
+    }
+  }
+
   neighbors(): Neighbor[] {
     if (this.closed || this.group.status.state === 'closed') return [];
     const seen = new Map<PeerId, Neighbor>();
@@ -178,12 +219,6 @@ export class Chat {
 
   nameOf(peerId: PeerId): string {
     return this.#names.get(peerId) ?? shortName(peerId);
-  }
-
-  /** A link that lets up to `maxUses` people in; in a group of others, the one that was come with. */
-  async link(maxUses = LINK_USES): Promise<string> {
-    const invitation = this.invitation ?? (await this.group.createInvitation({ maxUses }));
-    return linkWith(invitation);
   }
 
   /** Says it to everyone, those who come later included; false: it could not be kept. */
@@ -237,6 +272,12 @@ export class Chat {
         this.history.general.note(`${this.nameOf(peerId)} left.`);
       }
     }
+    this.#announce();
+  }
+
+  /** Also said while nobody waits for it: somebody removed us. */
+  #onFailed(error: GroupEvents['connection-failed']['detail']): void {
+    if (OUT.includes(error.code)) this.trouble = explain(error);
     this.#announce();
   }
 

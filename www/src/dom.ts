@@ -43,15 +43,23 @@ const ICONS = {
 export type Icon = keyof typeof ICONS;
 
 export function icon(name: Icon): SVGSVGElement {
-  const space = 'http://www.w3.org/2000/svg';
-  const svg = document.createElementNS(space, 'svg');
-  svg.setAttribute('viewBox', '0 0 24 24');
+  const svg = drawing(24, ...ICONS[name].map((d) => ['path', { d }] as const));
   svg.setAttribute('class', 'icon');
   svg.setAttribute('aria-hidden', 'true');
-  for (const line of ICONS[name]) {
-    const path = document.createElementNS(space, 'path');
-    path.setAttribute('d', line);
-    svg.append(path);
+  return svg;
+}
+
+type Shape = readonly [tag: string, attributes: Readonly<Record<string, string | number>>];
+
+/** A drawing that is as wide as high, in units of its own. */
+export function drawing(size: number, ...shapes: Shape[]): SVGSVGElement {
+  const space = 'http://www.w3.org/2000/svg';
+  const svg = document.createElementNS(space, 'svg');
+  svg.setAttribute('viewBox', `0 0 ${size} ${size}`);
+  for (const [tag, attributes] of shapes) {
+    const shape = document.createElementNS(space, tag);
+    for (const [name, value] of Object.entries(attributes)) shape.setAttribute(name, String(value));
+    svg.append(shape);
   }
   return svg;
 }

@@ -1,6 +1,6 @@
 // One person's part of the window: what is shown, and what leads from one thing to the next.
 
-import { type InvitationInfo, init, PeerGroup } from 'peer-group';
+import { type GroupId, Identity, type InvitationInfo, init, PeerGroup } from 'peer-group';
 import { Chat } from './chat.js';
 import { el } from './dom.js';
 import { invitationIn } from './link.js';
@@ -16,10 +16,10 @@ import {
   session,
   storageOf,
 } from './memory.js';
-import { Home } from './view/home.js';
+import { Home, type HomeActions } from './view/home.js';
 import { Invited } from './view/invited.js';
 import { Room } from './view/room.js';
-import { explain } from './words.js';
+import { explain, said } from './words.js';
 
 /** Loads the engine, which alone can read an invitation. */
 let loading: Promise<unknown> | undefined;
@@ -29,6 +29,13 @@ export function ready(): Promise<unknown> {
     throw error;
   });
   return loading;
+}
+
+/** What others need to invite only this person; it says what the person is called. */
+async function cardOf(person: Person): Promise<string> {
+  const identity = await Identity.default({ storage: storageOf(person) });
+  if (identity.name !== person.name) await identity.setName(person.name);
+  return identity.card();
 }
 
 export interface PaneActions {
@@ -103,18 +110,7 @@ export class Pane {
       await this.#open(known);
       return;
     }
-    const view = new Invited(this.person, info, {
-      decline: () => {
-        saveSession(this.person.id, {});
-        void this.#home();
-      },
-      join: (name) => {
-        this.#rename(name);
-        const enter = () => Chat.join(this.person, invitation);
-        void this.#enter(enter, view);
-      },
-    });
-    this.#show(view.element);
+    this.#invitation(invitation, info);
   }
 
   /** The next thing shown takes the keyboard's focus. */
@@ -132,16 +128,20 @@ export class Pane {
     void this.#chat?.close();
   }
 
-  async #home(error?: unknown): Promise<void> {
+  /** `said`: what has just happened. */
+  async #home(error?: unknown, said?: string): Promise<void> {
     const turn = await this.#leave();
     if (turn !== this.#turn) return;
-    const view: Home = new Home(this.person, {
+    const actions: HomeActions = {
       rename: (name) => this.#rename(name),
-      create: (name) => void this.#enter(() => Chat.create(this.person, name), view),
+      create: (name, password) =>
+        void this.#enter(() => Chat.create(this.person, name, password), view),
       open: (group) => void this.#enter(() => Chat.open(this.person, group), view),
       paste: (text) => void this.invited(text),
-      forget: (group) => void this.#forget(group, view),
-    });
+      forget: (group) => void this.#delete(group.groupId).then(() => view.update()),
+      card: () => cardOf(this.person),
+    };
+    const view: Home = new Home(this.person, actions, said);
     if (error !== undefined) view.trouble.show(explain(error));
     this.#show(view.element);
   }
@@ -152,14 +152,45 @@ export class Pane {
     if (failed !== undefined) await this.#home(failed);
   }
 
-  async #forget(group: KnownGroup, view: Home): Promise<void> {
+  async #delete(groupId: GroupId): Promise<void> {
     try {
-      await PeerGroup.delete(group.groupId, { storage: storageOf(this.person) });
+      await PeerGroup.delete(groupId, { storage: storageOf(this.person) });
     } catch {
       // It was not stored any more; it goes from the list all the same.
     }
-    forget(this.person, group.groupId);
-    view.update();
+    forget(this.person, groupId);
+  }
+
+  /** What an invitation says. `chat`: it was taken, and the password was wrong. */
+  #invitation(invitation: string, info: InvitationInfo, chat?: Chat): void {
+    const view: Invited = new Invited(this.person, info, {
+      decline: () => void this.#decline(),
+      join: (name, password) => {
+        this.#rename(name);
+        if (this.#chat) void this.#knock(this.#chat, view, password);
+        else void this.#enter(() => Chat.join(this.person, invitation, password), view);
+      },
+    });
+    this.#show(view.element);
+    if (chat) view.askAgain(chat.trouble);
+  }
+
+  async #decline(): Promise<void> {
+    const chat = this.#chat;
+    // What was taken and never let in is given up; what fails of that is only left behind.
+    await chat?.leave().catch(() => {});
+    saveSession(this.person.id, {});
+    await this.#home();
+  }
+
+  /** Comes in by password: what is on the screen stays there until it is not that which is wrong. */
+  async #knock(chat: Chat, view: Invited, password?: string): Promise<void> {
+    view.busy = true;
+    await chat.connect(password);
+    if (this.#chat !== chat) return;
+    view.busy = false;
+    if (chat.wantsPassword) view.askAgain(chat.trouble);
+    else this.#room(chat);
   }
 
   /** Opens a group and goes online in it. What failed before that stays where it was begun. */
@@ -192,20 +223,38 @@ export class Pane {
     }
     this.#chat = chat;
     saveSession(this.person.id, { open: chat.group.groupId });
+    if (view instanceof Invited && view.asks) {
+      await this.#knock(chat, view);
+    } else {
+      this.#room(chat);
+      await chat.connect();
+    }
+    return undefined;
+  }
+
+  #room(chat: Chat): void {
+    const { invitation, name } = chat;
+    const { groupId } = chat.group;
     const room = new Room(chat, {
       close: () => void this.close().then(() => this.#home()),
       someoneElse: () => void this.#someoneElse(chat),
       withoutStorage: () => keepInMemory(this.person),
+      askPassword: () => {
+        if (invitation === undefined) return;
+        this.#invitation(invitation, PeerGroup.parseInvitation(invitation), chat);
+      },
+      forget: () =>
+        void this.close()
+          .then(() => this.#delete(groupId))
+          .then(() => this.#home(undefined, said.forgotten(name))),
     });
     this.#show(room.element);
     room.focus();
-    await chat.connect();
-    return undefined;
   }
 
   async #someoneElse(chat: Chat): Promise<void> {
     try {
-      const link = await chat.link();
+      const link = await chat.invitations.link();
       this.#actions.someoneElse(link);
     } catch (error) {
       chat.trouble = explain(error);

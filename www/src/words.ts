@@ -1,9 +1,9 @@
 // Words for every failure: what happened, and what the person can do about it.
 
-import { PeerError, type PeerErrorCode } from 'peer-group';
+import { PeerError, type PeerErrorCode, type Role } from 'peer-group';
 
 /** What a button beside the words does. */
-export type Remedy = 'retry' | 'without-storage' | 'someone-else' | 'seen';
+export type Remedy = 'retry' | 'without-storage' | 'someone-else' | 'seen' | 'password' | 'forget';
 
 export interface Words {
   readonly code: PeerErrorCode | 'unknown';
@@ -61,7 +61,8 @@ const TABLE: Partial<Record<PeerErrorCode, Row>> = {
   ],
   'invitation-revoked': [
     'This invitation was withdrawn',
-    'Ask somebody in the group for a new link.',
+    'It lets nobody in any more, and whoever came in by it is out. Ask somebody in the group for a new one.',
+    'forget',
   ],
   'invitation-not-trusted': BAD_INVITATION,
   'invalid-peer-name': BAD_INVITATION,
@@ -95,8 +96,22 @@ const TABLE: Partial<Record<PeerErrorCode, Row>> = {
   'message-too-large': ['That message is too long', 'Send it in parts.'],
   'rate-limited': ['That was too much at once', 'Wait a moment, then try again.', 'retry'],
   'credential-revoked': [
-    'You are no longer in this group',
-    'Somebody who runs it ended your membership.',
+    'You were removed from this group',
+    'What you read so far stays here until its day is over; nothing new reaches you. Only an admin can let you in again.',
+    'forget',
+  ],
+  'wrong-password': [
+    'That is not the password',
+    'A member of the group has checked it. Mind capitals and spaces, or ask whoever invited you.',
+    'password',
+  ],
+  'password-does-not-meet-policy': [
+    'That password is too easy to guess',
+    'Three or four words that have nothing to do with each other make a good one.',
+  ],
+  'not-authorized': [
+    'You may not do that in this group',
+    'It takes somebody with another role. Ask an admin.',
   ],
   'unsupported-version': [
     'You run different versions of this chat',
@@ -112,20 +127,39 @@ const TABLE: Partial<Record<PeerErrorCode, Row>> = {
   ],
 };
 
-/** The words for whatever was thrown. */
-export function explain(error: unknown): Words {
+const NO_CARD: Row = [
+  'That is no card',
+  'It begins with “pg-card:”. Ask for it again, and paste all of it.',
+];
+
+/** The codes whose own words say more than ours: a reason that somebody gave, a rule that was broken. */
+const OWN_WORDS: readonly PeerErrorCode[] = [
+  'credential-revoked',
+  'invitation-revoked',
+  'password-does-not-meet-policy',
+];
+
+/** The words for whatever was thrown. `inviting`: with what was typed for an invitation. */
+export function explain(error: unknown, inviting?: 'invite'): Words {
   if (!(error instanceof PeerError)) {
     const advice = error instanceof Error ? error.message : String(error);
     return { code: 'unknown', title: 'Something went wrong', advice, remedies: ['retry'] };
   }
   const { code } = error;
   if (code === 'clock-skew') return { code, remedies: ['retry'], ...clock(error) };
-  const row = wasRefused(error) ? NOT_LET_IN : TABLE[code];
+  const noCard = inviting !== undefined && TABLE[code] === BAD_INVITATION;
+  const row = noCard ? NO_CARD : wasRefused(error) ? NOT_LET_IN : TABLE[code];
   if (row === undefined) {
     return { code, title: 'Something went wrong', advice: error.message, remedies: ['retry'] };
   }
-  const [title, advice, ...remedies] = row;
-  return { code, title, advice, remedies };
+  const [title, general, ...remedies] = row;
+  const own = OWN_WORDS.includes(code) ? `${sentence(error.message)} ` : '';
+  return { code, title, advice: own + general, remedies };
+}
+
+/** Words of the engine, as people write. */
+export function sentence(text: string): string {
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`.replace(/([.!?])\.$/, '$1');
 }
 
 /** Members are there and were reached, but none let us in. */
@@ -216,3 +250,33 @@ export function span(ms: number): string {
   }
   return 'less than a minute';
 }
+
+/** What a role is called where one is given. */
+export function roleWords(role: Role): string {
+  return ROLE_WORDS[role];
+}
+
+const ROLE_WORDS: Readonly<Record<Role, string>> = {
+  member: 'member',
+  'inviting-member': 'member who may invite',
+  admin: 'admin: invites and removes',
+};
+
+/** What is said where people are invited. */
+export const INVITING = {
+  link: 'Whoever opens this link comes in, while somebody is online who may invite. It works for 7 days.',
+  card: 'Nobody else can use this link, whoever gets hold of it.',
+  password:
+    'Whoever opens this link is asked for the password, which is not in it: say it in another way.',
+  handedOn:
+    'This is the link you came in with. Others can use it too, while somebody is online who may invite.',
+  mayNot: 'You came in by a link for you alone, and members invite nobody. Ask an admin to do it.',
+  whereCard: 'They copy it from the first page of this chat and send it to you.',
+  withdrawn: 'Withdrawn. It lets nobody in any more, and whoever came in by it is out.',
+  alone: 'Alone at the moment? See how it works with a second person beside you.',
+} as const;
+
+/** What is said when it is done. */
+export const said = {
+  forgotten: (group: string) => `${group} is forgotten here.`,
+} as const;

@@ -3,15 +3,19 @@
 import { el, field, setText } from '../dom.js';
 import type { KnownGroup, Person } from '../memory.js';
 import { cleanName, NAME_LENGTH } from '../names.js';
+import { copyButton } from './copy.js';
 import { Trouble } from './trouble.js';
 
 export interface HomeActions {
-  create(groupName: string): void;
+  /** An empty password: none. */
+  create(groupName: string, password: string): void;
   /** A pasted link or invitation. */
   paste(text: string): void;
   open(group: KnownGroup): void;
   forget(group: KnownGroup): void;
   rename(name: string): void;
+  /** What others need to invite only this person. */
+  card(): Promise<string>;
 }
 
 export class Home {
@@ -24,7 +28,8 @@ export class Home {
   readonly #actions: HomeActions;
   readonly #submit: HTMLButtonElement;
 
-  constructor(person: Person, actions: HomeActions) {
+  /** `said`: what has just happened. */
+  constructor(person: Person, actions: HomeActions, said = '') {
     this.#person = person;
     this.#actions = actions;
     this.#name = nameInput(person);
@@ -34,6 +39,12 @@ export class Home {
       maxlength: 100,
       autocomplete: 'off',
       placeholder: 'Sunday walkers',
+    });
+    const password = el('input', {
+      name: 'password',
+      autocomplete: 'off',
+      spellcheck: 'false',
+      maxlength: 200,
     });
     const link = el('input', {
       name: 'link',
@@ -47,11 +58,13 @@ export class Home {
       'form',
       {
         class: 'card',
-        onsubmit: (event) => this.#onSubmit(event, () => actions.create(groupName.value.trim())),
+        onsubmit: (event) =>
+          this.#onSubmit(event, () => actions.create(groupName.value.trim(), password.value)),
       },
       el('h2', {}, 'Start a group'),
       field('Your name', this.#name),
       field('Name of the group', groupName),
+      field('Password (if you want one)', password, 'Whoever knows it can come in.'),
       this.#submit,
     );
     const paste = el(
@@ -63,6 +76,19 @@ export class Home {
       el('h2', {}, 'Come in with a link'),
       field('Link that somebody sent you', link),
       el('button', { type: 'submit' }, 'Look at it'),
+      el(
+        'p',
+        { class: 'hint' },
+        'To be invited by a link that nobody else can use, send your card:',
+      ),
+      copyButton(
+        () => this.#card(),
+        (text) => {
+          link.value = text;
+          link.select();
+        },
+        'card',
+      ),
     );
     this.#known = el('section', { class: 'card quiet' }, el('h2', {}, 'Your groups'), this.#groups);
     this.element = el(
@@ -80,6 +106,7 @@ export class Home {
         ),
       ),
       this.trouble.element,
+      said === '' ? undefined : el('p', { class: 'happened', role: 'status' }, said),
       this.#known,
       el('div', { class: 'cards' }, create, paste),
       el('ol', { class: 'steps' }, ...STEPS.map(([title, text]) => step(title, text))),
@@ -96,6 +123,12 @@ export class Home {
 
   set busy(busy: boolean) {
     this.#submit.disabled = busy;
+  }
+
+  /** It carries the name that is in the field. */
+  #card(): Promise<string> {
+    this.#actions.rename(cleanName(this.#name.value));
+    return this.#actions.card();
   }
 
   #row(group: KnownGroup): HTMLElement {

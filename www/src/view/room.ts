@@ -6,11 +6,12 @@ import { el, icon, setText } from '../dom.js';
 import { Topic } from '../history.js';
 import { Whisper } from '../whisper.js';
 import { Composer } from './composer.js';
+import { copyButton } from './copy.js';
 import { Face } from './face.js';
 import { Members } from './members.js';
 import { newTopic } from './newtopic.js';
 import { People } from './people.js';
-import { copyButton, Links, Share } from './share.js';
+import { Share } from './share.js';
 import { type Listed, Talks } from './talks.js';
 import { Trouble } from './trouble.js';
 
@@ -18,6 +19,10 @@ export interface RoomActions {
   close(): void;
   someoneElse(): void;
   withoutStorage(): void;
+  /** The one that was given was wrong. */
+  askPassword(): void;
+  /** The person is out of it, and has seen that. */
+  forget(): void;
 }
 
 /** What the topic is called in which all is said that has no other. */
@@ -33,7 +38,6 @@ export class Room {
   readonly #people: People;
   readonly #members: Members;
   readonly #share: Share;
-  readonly #invite: HTMLElement;
   readonly #face: Face;
   readonly #talks: Talks;
   readonly #empty: HTMLElement;
@@ -59,20 +63,16 @@ export class Room {
     );
     this.#composer = new Composer((text) => this.#send(text));
     this.#face = new Face(chat.person.name, chat.group.peerId);
-    const links = new Links(chat);
-    const someoneElse = () => {
-      this.#toggleShare(false);
-      actions.someoneElse();
-    };
-    this.#share = new Share(links, someoneElse, () => this.#toggleShare(false));
-    this.#invite = el(
+    this.element = el('div', { class: 'room' });
+    this.#share = new Share(this.element, chat.invitations, actions.someoneElse);
+    const invite = el(
       'button',
       {
         type: 'button',
         class: 'invite',
         'aria-label': 'Invite',
-        'aria-expanded': 'false',
-        onclick: () => this.#toggleShare(!this.#share.shown),
+        'aria-haspopup': 'dialog',
+        onclick: () => this.#share.show(),
       },
       icon('link'),
       el('span', {}, 'Invite'),
@@ -83,8 +83,8 @@ export class Room {
       el('h2', {}, 'You are the first one here'),
       el('p', {}, 'Send the link to somebody and stay here: you let them in.'),
       copyButton(
-        () => links.get(20),
-        () => this.#toggleShare(true),
+        () => chat.invitations.link(),
+        () => this.#share.show(),
       ),
       el(
         'button',
@@ -97,9 +97,7 @@ export class Room {
         'What you say is kept for a day by everyone in the group, so whoever comes later reads it too. No server keeps it.',
       ),
     );
-    this.element = el(
-      'div',
-      { class: 'room' },
+    this.element.append(
       el(
         'header',
         { class: 'head' },
@@ -110,7 +108,7 @@ export class Room {
           el('h1', { tabindex: -1 }, el('bdi', {}, chat.name)),
           this.#status,
         ),
-        this.#invite,
+        invite,
         el(
           'button',
           {
@@ -122,7 +120,6 @@ export class Room {
           },
           icon('close'),
         ),
-        this.#share.element,
       ),
       this.#people.element,
       el(
@@ -176,6 +173,8 @@ export class Room {
       },
       'someone-else': this.#actions.someoneElse,
       'without-storage': this.#actions.withoutStorage,
+      password: this.#actions.askPassword,
+      forget: this.#actions.forget,
     });
     this.#updateWriting();
   }
@@ -280,11 +279,5 @@ export class Room {
     // What became of a whispered line stands under it.
     if (current instanceof Whisper) await this.#chat.whisper(current, text);
     return true;
-  }
-
-  #toggleShare(on: boolean): void {
-    this.#share.show(on);
-    this.#invite.setAttribute('aria-expanded', String(on));
-    if (!on) this.#invite.focus();
   }
 }

@@ -1,138 +1,123 @@
-// Inviting: a link to copy, how many it lets in, and coming in as somebody else in this window.
+// Inviting: to whom and for what, the link with its picture, and withdrawing it again.
 
-import { type Chat, LINK_USES } from '../chat.js';
+import type { Role } from 'peer-group';
 import { el, field, icon, setText } from '../dom.js';
-import { explain } from '../words.js';
+import { type Invitations, LINK_USES, type Wanted, type Way } from '../invitations.js';
+import { explain, INVITING, roleWords } from '../words.js';
+import { copyButton } from './copy.js';
+import { Dialog } from './dialog.js';
+import { qrCode } from './qr.js';
+import { Sure } from './sure.js';
 
 const USES = [1, 5, LINK_USES, 100];
 
-/** The links of one open group; each kind is made once. */
-export class Links {
-  readonly #chat: Chat;
-  readonly #made = new Map<number, Promise<string>>();
-
-  constructor(chat: Chat) {
-    this.#chat = chat;
-  }
-
-  /** The group is somebody else's: there is one link, the one that was come with. */
-  get handedOn(): boolean {
-    return this.#chat.invitation !== undefined;
-  }
-
-  get(uses: number): Promise<string> {
-    const made = this.#made.get(uses) ?? this.#chat.link(uses);
-    this.#made.set(uses, made);
-    made.catch(() => this.#made.delete(uses));
-    return made;
-  }
-}
-
-/** A button that copies a link and says what came of it; what it cannot copy, `show` shows. */
-export function copyButton(link: () => Promise<string>, show: (link: string) => void): HTMLElement {
-  const label = el('span', {}, 'Copy link');
-  const said = el('span', { class: 'visually-hidden', role: 'status' });
-  const copy = async () => {
-    try {
-      const text = await link();
-      const copied = await toClipboard(text);
-      if (!copied) show(text);
-      setText(label, copied ? 'Copied' : 'Copy link');
-      setText(said, copied ? 'The link is in the clipboard.' : 'Copy the selected link yourself.');
-    } catch (error) {
-      setText(said, explain(error).title);
-    }
-  };
-  const button = el(
-    'button',
-    {
-      type: 'button',
-      class: 'primary copy',
-      onclick: () => void copy(),
-      onblur: () => setText(label, 'Copy link'),
-    },
-    icon('link'),
-    label,
-  );
-  return el('span', { class: 'copy-place' }, button, said);
-}
-
-/** False where the page may not write it: plain http on a network, or a refused permission. */
-async function toClipboard(text: string): Promise<boolean> {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
+const WAYS: Readonly<Record<Way, string>> = {
+  link: 'Whoever has the link',
+  card: 'One person, by their card',
+  password: 'Whoever knows the password',
+};
 
 export class Share {
-  readonly element: HTMLElement;
+  readonly #dialog: Dialog;
+  readonly #invitations: Invitations;
+  readonly #way = el('select', { name: 'way', onchange: () => void this.#fill() });
+  readonly #role = el('select', { name: 'role', onchange: () => void this.#fill() });
+  readonly #uses = el('select', { name: 'uses', onchange: () => void this.#fill() });
+  readonly #card = el('textarea', {
+    name: 'card',
+    rows: 2,
+    autocomplete: 'off',
+    spellcheck: 'false',
+    oninput: () => void this.#fill(),
+  });
   readonly #link = el('input', {
     class: 'link',
     name: 'link',
     readonly: true,
     'aria-label': 'Link',
+    autofocus: true,
     onfocus: () => this.#select(),
   });
-  readonly #uses = el('select', { name: 'uses', onchange: () => void this.#fill() });
-  readonly #links: Links;
-  readonly #failed = el('p', { class: 'hint', role: 'status' });
+  readonly #about = el('p', { class: 'hint' });
+  readonly #said = el('p', { class: 'hint said-of-link', role: 'status' });
+  readonly #picture = el('div', { class: 'qr-place' });
+  readonly #sure = new Sure(
+    'Withdraw this invitation',
+    'Withdraw it and all who came by it?',
+    () => void this.#withdraw(),
+  );
+  readonly #again = el(
+    'button',
+    { type: 'button', class: 'again', hidden: true, onclick: () => void this.#fill() },
+    'Make a new one',
+  );
+  readonly #roleField = field('They come in as', this.#role);
+  readonly #usesField = field('Lets in', this.#uses);
+  readonly #cardField = field('Their card', this.#card, INVITING.whereCard);
+  /** Counts what was asked for; what was overtaken does not get on the screen. */
+  #turn = 0;
 
-  constructor(links: Links, someoneElse: () => void, done: () => void) {
-    this.#links = links;
+  constructor(place: HTMLElement, invitations: Invitations, someoneElse: () => void) {
+    this.#invitations = invitations;
+    const copy = copyButton(
+      () => invitations.link(this.#wanted),
+      () => this.#select(),
+    );
+    const another = el(
+      'button',
+      {
+        type: 'button',
+        class: 'someone',
+        onclick: () => {
+          this.#dialog.close();
+          someoneElse();
+        },
+      },
+      icon('person'),
+      'Join as someone else in this window',
+    );
     for (const uses of USES) {
       const words = uses === 1 ? 'one person' : `up to ${uses} people`;
       this.#uses.append(el('option', { value: uses, selected: uses === LINK_USES }, words));
     }
-    this.element = el(
-      'section',
-      { class: 'share', 'aria-label': 'Invite', hidden: true },
-      el('h3', {}, 'Invite people'),
-      el(
-        'p',
-        { class: 'hint' },
-        links.handedOn
-          ? 'This is the link you came in with. Others can use it too, while somebody is online who was here before you.'
-          : 'Whoever opens this link can come in while you are online, or somebody who was here before. It works for 7 days.',
-      ),
-      el(
-        'div',
-        { class: 'share-row' },
-        this.#link,
-        copyButton(
-          () => this.#current(),
-          () => this.#select(),
-        ),
-      ),
-      this.#failed,
-      links.handedOn ? undefined : field('Lets in', this.#uses),
+    this.#dialog = new Dialog(
+      place,
+      'share',
+      'Invite people',
+      field('Who comes in', this.#way),
+      this.#cardField,
+      el('div', { class: 'two-fields' }, this.#roleField, this.#usesField),
+      this.#about,
+      el('div', { class: 'share-row' }, this.#link, copy),
+      this.#said,
+      this.#picture,
+      this.#sure.element,
+      this.#again,
       el('hr'),
-      el(
-        'p',
-        { class: 'hint' },
-        'Alone at the moment? See how it works with a second person beside you.',
-      ),
-      el(
-        'button',
-        { type: 'button', class: 'someone', onclick: someoneElse },
-        icon('person'),
-        'Join as someone else in this window',
-      ),
+      el('p', { class: 'hint' }, INVITING.alone),
+      another,
     );
-    this.element.addEventListener('keydown', (event) => {
-      if (event.key === 'Escape') done();
-    });
   }
 
-  get shown(): boolean {
-    return !this.element.hidden;
+  show(): void {
+    if (this.#dialog.shown) return;
+    const { ways, roles, handedOn } = this.#invitations;
+    options(this.#way, ways, (way) => WAYS[way]);
+    options(this.#role, roles, roleWords);
+    for (const part of [this.#way.parentElement, this.#roleField, this.#usesField, this.#cardField])
+      if (part) part.hidden = handedOn;
+    this.#dialog.show();
+    void this.#fill();
   }
 
-  show(on: boolean): void {
-    this.element.hidden = !on;
-    if (on) void this.#fill().then(() => this.#link.focus());
+  get #wanted(): Wanted {
+    const way = this.#way.value as Way;
+    return {
+      way,
+      role: way === 'password' ? 'member' : (this.#role.value as Role),
+      uses: way === 'link' ? Number(this.#uses.value) : 1,
+      card: way === 'card' ? this.#card.value.trim() : '',
+    };
   }
 
   /** All of it, with its beginning in sight. */
@@ -141,18 +126,64 @@ export class Share {
     this.#link.scrollLeft = 0;
   }
 
-  #current(): Promise<string> {
-    return this.#links.get(Number(this.#uses.value));
-  }
-
   async #fill(): Promise<void> {
-    setText(this.#failed, '');
+    const turn = ++this.#turn;
+    const { handedOn, mayNot, mayWithdraw } = this.#invitations;
+    const { way, card } = this.#wanted;
+    if (!handedOn) {
+      this.#cardField.hidden = way !== 'card';
+      this.#roleField.hidden = way === 'password';
+      this.#usesField.hidden = way !== 'link';
+    }
+    setText(this.#about, mayNot ? INVITING.mayNot : handedOn ? INVITING.handedOn : INVITING[way]);
+    this.#sure.element.hidden = this.#again.hidden = true;
+    // What was made for another wish is not for this one.
+    this.#put('', '');
+    if (mayNot || (way === 'card' && card === '')) return;
     try {
-      this.#link.value = await this.#current();
+      const link = await this.#invitations.link(this.#wanted);
+      if (turn !== this.#turn) return;
+      this.#put(link, '');
+      this.#sure.element.hidden = !mayWithdraw || handedOn || way === 'password';
     } catch (error) {
-      const { title, advice } = explain(error);
-      this.#link.value = '';
-      setText(this.#failed, `${title}. ${advice}`);
+      if (turn !== this.#turn) return;
+      const { title, advice } = explain(error, 'invite');
+      this.#put('', `${title}. ${advice}`);
     }
   }
+
+  #put(link: string, said: string): void {
+    this.#link.value = link;
+    this.#select();
+    const code = link === '' ? undefined : qrCode(link);
+    this.#picture.replaceChildren(...(code ? [code] : []));
+    setText(this.#said, said);
+  }
+
+  async #withdraw(): Promise<void> {
+    const turn = ++this.#turn;
+    try {
+      await this.#invitations.withdraw(this.#wanted);
+      if (turn !== this.#turn) return;
+      this.#put('', INVITING.withdrawn);
+      this.#again.hidden = false;
+      this.#again.focus();
+      this.#sure.element.hidden = true;
+    } catch (error) {
+      if (turn !== this.#turn) return;
+      const { title, advice } = explain(error);
+      setText(this.#said, `${title}. ${advice}`);
+    }
+  }
+}
+
+/** Keeps what was chosen, if it is still there to choose. */
+function options<T extends string>(
+  select: HTMLSelectElement,
+  values: readonly T[],
+  words: (value: T) => string,
+): void {
+  const { value } = select;
+  select.replaceChildren(...values.map((one) => el('option', { value: one }, words(one))));
+  if (values.some((one) => one === value)) select.value = value;
 }

@@ -8,6 +8,8 @@ const LABELS: Readonly<Record<Remedy, string>> = {
   'without-storage': 'Go on without storing',
   'someone-else': 'Come in as someone else',
   seen: 'All right',
+  password: 'Try another password',
+  forget: 'Forget this group',
 };
 
 export type Remedies = Readonly<Partial<Record<Remedy, () => void>>>;
