@@ -187,6 +187,81 @@ describe('the doors of the chat', { timeout: 200_000 }, () => {
     await bo.click('.invite');
     assert.equal(await bo.madeLink(), link);
   });
+
+  test('who is removed reads why, and who leaves is gone', LIMIT, async () => {
+    const [ada, a] = await stranger();
+    await ada.create('Ada', 'Quiet corner');
+    const link = await ada.link(5);
+    const [bo, b] = await stranger(link);
+    await bo.comeIn('Bo');
+    const [cleo, c] = await stranger(link);
+    await cleo.comeIn('Cleo');
+    for (const one of [ada, bo, cleo]) await one.reads('.status', 'Online with 2 others');
+    await bo.say('LISTEN TO ME');
+    await cleo.say('Shh.');
+    for (const one of [ada, bo, cleo]) await one.reads('.log .words', 'Shh.');
+    await ada.reads('.log .words', 'LISTEN TO ME');
+
+    await cleo.click('.open-roster');
+    for (const role of ['admin · here', 'member · here']) await cleo.reads('.roster .meta', role);
+    assert.deepEqual(await cleo.texts('.roster li button'), [], 'she removes nobody');
+    await c.page.keyboard.press('Escape');
+
+    await ada.click('.open-roster');
+    await ada.reads('.roster .name', 'Bo');
+    const labels = () =>
+      a.page.$$eval('.roster li button', (all) => all.map((button) => button.ariaLabel).sort());
+    assert.deepEqual(await labels(), ['Remove Bo', 'Remove Cleo'], 'everybody but herself');
+    await shoot(a, '7-members');
+    // Asked, and left as it is.
+    await ada.click('[aria-label="Remove Bo"]');
+    await ada.reads('.asking h3', 'Remove Bo?');
+    await a.page.keyboard.press('Escape');
+    assert.deepEqual(await labels(), ['Remove Bo', 'Remove Cleo']);
+    await ada.click('[aria-label="Remove Bo"]');
+    await ada.fill('reason', 'Too loud');
+    await ada.click('.asking [name="records"]');
+    await shoot(a, '8-removing');
+    await ada.click('.asking .danger');
+    await ada.lacks('.roster .name', 'Bo');
+    await a.page.keyboard.press('Escape');
+    for (const one of [ada, cleo]) {
+      await one.reads('.log .note', 'Bo was removed from the group.');
+      await one.talk('Shh.');
+      await one.reads('.status', 'Online with 1 other');
+    }
+    const isTold = async () => {
+      await bo.trouble('credential-revoked', 'You were removed from this group');
+      await bo.reads('.trouble p', 'the reason given: Too loud');
+    };
+    await isTold();
+    const notes = await bo.texts('.log .note');
+    assert.deepEqual(
+      notes.filter((note) => note.includes('left')),
+      [],
+      'nobody but him is gone',
+    );
+    await shoot(b, '9-removed');
+    await bo.say('Hello?');
+    await bo.reads('.composer-hint', 'You are no longer in this group.');
+    await b.page.reload();
+    await isTold();
+
+    await cleo.click('.open-roster');
+    await cleo.click('.leave-group');
+    await cleo.reads('.asking h3', 'Leave Quiet corner?');
+    await shoot(c, '10-leaving');
+    await cleo.click('.asking .danger');
+    await cleo.reads('.page .happened', 'You left Quiet corner.');
+    assert.deepEqual(await cleo.texts('.groups li'), []);
+    await ada.reads('.log .note', 'Cleo left the group for good.');
+    await ada.reads('.status', 'Online, nobody else yet');
+    await c.page.reload();
+    await cleo.find('.hero');
+    await ada.click('.open-roster');
+    await ada.lacks('.roster .name', 'Cleo');
+    assert.deepEqual(await ada.texts('.roster .name'), ['Ada']);
+  });
 });
 
 /** Runs in the page: the modules as they are painted, row by row, the rim included. */

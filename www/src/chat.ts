@@ -6,8 +6,10 @@ import {
   type ConnectionId,
   type ConnectionInfo,
   type GroupEvents,
+  type GroupProperties,
   Identity,
   type Member,
+  type MemberChange,
   type PeerErrorCode,
   PeerGroup,
   type PeerId,
@@ -15,12 +17,12 @@ import {
 } from 'peer-group';
 import type { Line } from './conversation.js';
 import { History, type Topic } from './history.js';
-import { Invitations } from './invitations.js';
+import { Invitations, ROLES } from './invitations.js';
 import { forget, type KnownGroup, type Person, remember, storageOf } from './memory.js';
 import { HELLO, hello, readHello, readText, TEXT } from './messages.js';
-import { shortName } from './names.js';
+import { cleanName, shortName } from './names.js';
 import { Whisper } from './whisper.js';
-import { explain, type Words } from './words.js';
+import { explain, said, type Words } from './words.js';
 
 export interface Neighbor {
   readonly peerId: PeerId;
@@ -61,7 +63,10 @@ export class Chat {
   /** Called after every change, at most once per task. */
   changed: () => void = () => {};
   readonly #identity: Identity;
+  /** What neighbors told of themselves. */
   readonly #names = new Map<PeerId, string>();
+  /** What members are called in the group. */
+  readonly #called = new Map<PeerId, string>();
   /** Neighbors whose arrival was told. */
   readonly #greeted = new Set<PeerId>();
   readonly #closing = new AbortController();
@@ -124,7 +129,7 @@ export class Chat {
     this.history = new History(group, of, signal);
     group.on('status-changed', () => this.#announce(), { signal });
     group.on('connection-failed', ({ detail }) => this.#onFailed(detail), { signal });
-    group.on('member-changed', () => this.#announce(), { signal });
+    group.on('member-changed', ({ detail }) => this.#onMember(detail), { signal });
     group.on('closed', ({ detail }) => this.#onClosed(detail), { signal });
     group.on('neighbor-connection', ({ detail }) => this.#onNeighbor(detail), { signal });
     group.on('direct-connection', ({ detail }) => this.#onDirect(detail), { signal });
@@ -182,26 +187,43 @@ export class Chat {
     return this.trouble?.remedies.includes('password') ?? false;
   }
 
+  /** The group has ended this person's membership. */
+  get isOut(): boolean {
+    return this.trouble !== undefined && OUT.some((code) => code === this.trouble?.code);
+  }
+
   /** What this person may do. */
   get role(): Role {
-    if (this.invitation === undefined) return 'admin';
-    return PeerGroup.parseInvitation(this.invitation).roles[0] ?? 'member';
+    const [own] = this.members();
+    return own?.peerId === this.group.peerId ? highest(own) : 'member';
+  }
+
+  get isCreator(): boolean {
+    return this.#properties?.creator === this.group.peerId;
   }
 
   /** Whether one can come in by a password. */
   get asksPassword(): boolean {
-    try {
-      return this.group.properties().passwordRole !== undefined;
-    } catch {
-      // Not known before the first member was met.
-      return false;
-    }
+    return this.#properties?.passwordRole !== undefined;
+  }
+
+  /** Admins remove members, and other admins only where these are admins by them: the others tell
+   *  whether somebody has been one for longer. */
+  mayRemove(member: Member): boolean {
+    const { peerId } = this.group;
+    if (member.peerId === peerId || this.role !== 'admin') return false;
+    return highest(member) !== 'admin' || this.isCreator || member.credential.issuer === peerId;
+  }
+
+  /** Ends somebody's membership. `records`: what they wrote goes too. */
+  async remove({ peerId }: Member, reason: string, records: boolean): Promise<void> {
+    await this.group.revoke(peerId, reason, { records: records ? 'go' : 'stay' });
   }
 
   neighbors(): Neighbor[] {
     if (this.closed || this.group.status.state === 'closed') return [];
     const seen = new Map<PeerId, Neighbor>();
-    for (const { peerId, path, rttMs } of this.group.connections('neighbor')) {
+    for (const { peerId, path, rttMs } of this.#connections('neighbor')) {
       const introduced = this.#names.has(peerId);
       seen.set(peerId, { peerId, name: this.nameOf(peerId), introduced, path, rttMs });
     }
@@ -210,15 +232,21 @@ export class Chat {
 
   /** Who is in the group, here or not. */
   members(): Member[] {
-    return this.closed || this.group.status.state === 'closed' ? [] : this.group.members();
+    if (this.closed || this.group.status.state === 'closed') return [];
+    const members = this.group.members();
+    // Who has gone is still called something.
+    for (const { peerId, name } of members) {
+      if (name !== '') this.#called.set(peerId, cleanName(name));
+    }
+    return members;
   }
 
   memberName({ peerId, name }: Member): string {
-    return name || this.nameOf(peerId);
+    return cleanName(name) || this.nameOf(peerId);
   }
 
   nameOf(peerId: PeerId): string {
-    return this.#names.get(peerId) ?? shortName(peerId);
+    return this.#names.get(peerId) ?? this.#called.get(peerId) ?? shortName(peerId);
   }
 
   /** Says it to everyone, those who come later included; false: it could not be kept. */
@@ -253,8 +281,17 @@ export class Chat {
   renamed(): void {
     // A name that cannot be stored is still told to those who are here.
     this.#identity.setName(this.person.name).catch(() => {});
-    for (const { id } of this.group.connections('neighbor')) this.#introduce(id);
+    for (const { id } of this.#connections('neighbor')) this.#introduce(id);
     this.#announce();
+  }
+
+  #connections(kind: ConnectionInfo['kind']): ConnectionInfo[] {
+    try {
+      return this.group.connections(kind);
+    } catch {
+      // The last connections of a group that was left end after it is gone.
+      return [];
+    }
   }
 
   #introduce(connection: ConnectionId): void {
@@ -267,10 +304,30 @@ export class Chat {
       this.trouble = undefined;
       this.#introduce(connectionId);
     } else if (status === 'disconnected' && peerId !== undefined) {
-      const stays = this.group.connections('neighbor').some((other) => other.peerId === peerId);
-      if (!stays && this.#greeted.delete(peerId)) {
+      const stays = this.#connections('neighbor').some((other) => other.peerId === peerId);
+      // Of who is no member any more, and to who is none, something else is said.
+      const isMember = !this.isOut && this.members().some((member) => member.peerId === peerId);
+      if (!stays && this.#greeted.delete(peerId) && isMember) {
         this.history.general.note(`${this.nameOf(peerId)} left.`);
       }
+    }
+    this.#announce();
+  }
+
+  get #properties(): GroupProperties | undefined {
+    try {
+      return this.group.properties();
+    } catch {
+      // Not known before the first member was met, nor when it is closed.
+      return undefined;
+    }
+  }
+
+  #onMember({ change, peerId }: MemberChange): void {
+    const name = this.nameOf(peerId);
+    if (peerId !== this.group.peerId) {
+      if (change === 'left') this.history.general.note(said.memberLeft(name));
+      if (change === 'revoked') this.history.general.note(said.memberRemoved(name));
     }
     this.#announce();
   }
@@ -298,7 +355,7 @@ export class Chat {
   #onData({ connectionId, from, type, ...message }: GroupEvents['incoming-data']['detail']): void {
     const text = new TextDecoder().decode(message.data);
     if (type === HELLO) this.#meet(from, readHello(text));
-    const direct = this.group.connections('direct').some(({ id }) => id === connectionId);
+    const direct = this.#connections('direct').some(({ id }) => id === connectionId);
     if (type === TEXT && direct) {
       const whisper = this.whisperWith(from);
       const words = readText(text);
@@ -336,4 +393,9 @@ export class Chat {
 interface ChatOptions {
   readonly storage: ReturnType<typeof storageOf>;
   readonly acceptDirect: () => boolean;
+}
+
+/** The one of several roles that includes the others. */
+function highest({ roles }: Member): Role {
+  return ROLES.findLast((role) => roles.includes(role)) ?? 'member';
 }

@@ -247,6 +247,10 @@ export class Pane {
         void this.close()
           .then(() => this.#delete(groupId))
           .then(() => this.#home(undefined, said.forgotten(name))),
+      left: () => {
+        saveSession(this.person.id, {});
+        void this.#home(undefined, said.left(name));
+      },
     });
     this.#show(room.element);
     room.focus();

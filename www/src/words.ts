@@ -279,4 +279,17 @@ export const INVITING = {
 /** What is said when it is done. */
 export const said = {
   forgotten: (group: string) => `${group} is forgotten here.`,
+  left: (group: string) => `You left ${group}.`,
+  memberLeft: (name: string) => `${name} left the group for good.`,
+  memberRemoved: (name: string) => `${name} was removed from the group.`,
+} as const;
+
+/** What is said where a membership is about to end. */
+export const ENDING = {
+  remove:
+    'They are out at once, everywhere, and what is written from now on does not reach them. Only an admin can let them in again.',
+  leave:
+    'The group is forgotten in this browser. What you wrote stays with the others until its day is over. To come back you need a new invitation.',
+  creator: 'You made this group: nobody else can change what it is called, or its password.',
+  isOut: 'You are no longer in this group.',
 } as const;

@@ -2,7 +2,7 @@
 
 import type { Member } from 'peer-group';
 import type { Chat } from '../chat.js';
-import { el, setText } from '../dom.js';
+import { el, icon, setText } from '../dom.js';
 
 const ROLES: Readonly<Record<Member['roles'][number], string>> = {
   admin: 'admin',
@@ -15,10 +15,13 @@ export class Members {
   readonly #title = el('h3', {}, 'Members');
   readonly #list = el('ul', { class: 'members' });
   readonly #chat: Chat;
+  readonly #remove: ((member: Member) => void) | undefined;
   #shows = '';
 
-  constructor(chat: Chat) {
+  /** `remove` asks about somebody, where the person may do that. */
+  constructor(chat: Chat, remove?: (member: Member) => void) {
     this.#chat = chat;
+    this.#remove = remove;
     this.element = el(
       'section',
       { class: 'members-of', 'aria-label': 'Members' },
@@ -31,24 +34,45 @@ export class Members {
   update(): void {
     const members = this.#chat.members();
     const rows = members.map((member) => ({
+      member,
       peerId: member.peerId,
       name: this.#chat.memberName(member),
       role: member.roles.map((role) => ROLES[role]).join(', '),
       state: stateOf(member),
+      removable: this.#remove !== undefined && this.#chat.mayRemove(member),
     }));
-    const shows = JSON.stringify(rows);
+    const shows = JSON.stringify(rows.map(({ member: _, ...shown }) => shown));
     if (shows === this.#shows) return;
     this.#shows = shows;
     setText(this.#title, `Members (${rows.length})`);
+    const focused = document.activeElement?.closest('[data-member]')?.getAttribute('data-member');
     this.#list.replaceChildren(
-      ...rows.map(({ peerId, name, role, state }) =>
+      ...rows.map(({ member, peerId, name, role, state, removable }) =>
         el(
           'li',
           { 'data-member': peerId, 'data-state': state },
           el('bdi', { class: 'name' }, name),
           el('span', { class: 'meta' }, `${role} · ${WORDS[state]}`),
+          removable ? this.#button(member, name) : undefined,
         ),
       ),
+    );
+    // Who was at somebody's button still is, if there is one.
+    if (focused)
+      this.#list.querySelector<HTMLElement>(`[data-member="${focused}"] button`)?.focus();
+  }
+
+  #button(member: Member, name: string): HTMLElement {
+    return el(
+      'button',
+      {
+        type: 'button',
+        class: 'icon-button',
+        'aria-label': `Remove ${name}`,
+        title: `Remove ${name}`,
+        onclick: () => this.#remove?.(member),
+      },
+      icon('bin'),
     );
   }
 }

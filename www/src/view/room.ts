@@ -5,12 +5,14 @@ import type { Chat, Neighbor } from '../chat.js';
 import { el, icon, setText } from '../dom.js';
 import { Topic } from '../history.js';
 import { Whisper } from '../whisper.js';
+import { ENDING } from '../words.js';
 import { Composer } from './composer.js';
 import { copyButton } from './copy.js';
 import { Face } from './face.js';
 import { Members } from './members.js';
 import { newTopic } from './newtopic.js';
 import { People } from './people.js';
+import { Roster } from './roster.js';
 import { Share } from './share.js';
 import { type Listed, Talks } from './talks.js';
 import { Trouble } from './trouble.js';
@@ -23,6 +25,8 @@ export interface RoomActions {
   askPassword(): void;
   /** The person is out of it, and has seen that. */
   forget(): void;
+  /** The person has left it. */
+  left(): void;
 }
 
 /** What the topic is called in which all is said that has no other. */
@@ -38,6 +42,7 @@ export class Room {
   readonly #people: People;
   readonly #members: Members;
   readonly #share: Share;
+  readonly #roster: Roster;
   readonly #face: Face;
   readonly #talks: Talks;
   readonly #empty: HTMLElement;
@@ -65,6 +70,19 @@ export class Room {
     this.#face = new Face(chat.person.name, chat.group.peerId);
     this.element = el('div', { class: 'room' });
     this.#share = new Share(this.element, chat.invitations, actions.someoneElse);
+    this.#roster = new Roster(this.element, chat, actions.left);
+    const roster = el(
+      'button',
+      {
+        type: 'button',
+        class: 'icon-button open-roster',
+        'aria-label': 'Members',
+        title: 'Members',
+        'aria-haspopup': 'dialog',
+        onclick: () => this.#roster.show(),
+      },
+      icon('person'),
+    );
     const invite = el(
       'button',
       {
@@ -109,6 +127,7 @@ export class Room {
           this.#status,
         ),
         invite,
+        roster,
         el(
           'button',
           {
@@ -152,6 +171,7 @@ export class Room {
     this.#face.name = chat.person.name;
     this.#people.update(neighbors);
     this.#members.update();
+    this.#roster.update();
     this.#showStatus(neighbors);
     this.#talks.update(this.#listed());
     const { general, trouble } = chat.history;
@@ -216,7 +236,7 @@ export class Room {
     if (!(current instanceof Whisper)) {
       const title = current instanceof Topic ? current.title : '';
       const to = title === '' ? 'Write to everyone' : `Write about ${title}`;
-      this.#composer.update(to, undefined);
+      this.#composer.update(to, this.#chat.isOut ? ENDING.isOut : undefined);
       this.#showBar('');
       return;
     }
