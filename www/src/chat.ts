@@ -6,21 +6,18 @@ import {
   type ConnectionId,
   type ConnectionInfo,
   type GroupEvents,
-  type GroupProperties,
   Identity,
-  type Member,
   type MemberChange,
   type PeerErrorCode,
   PeerGroup,
   type PeerId,
-  type Role,
 } from 'peer-group';
 import type { Line } from './conversation.js';
 import { History, type Topic } from './history.js';
-import { Invitations, ROLES } from './invitations.js';
+import { Invitations } from './invitations.js';
+import { Membership } from './membership.js';
 import { forget, type KnownGroup, type Person, remember, storageOf } from './memory.js';
 import { HELLO, hello, readHello, readText, TEXT } from './messages.js';
-import { cleanName, shortName } from './names.js';
 import { Whisper } from './whisper.js';
 import { explain, said, type Words } from './words.js';
 
@@ -56,6 +53,7 @@ export class Chat {
   /** What the person came in with; undefined where the group is its own. */
   readonly invitation: string | undefined;
   readonly history: History;
+  readonly membership: Membership;
   readonly invitations: Invitations;
   readonly whispers = new Map<PeerId, Whisper>();
   /** Why the group is not online, in words. */
@@ -63,10 +61,6 @@ export class Chat {
   /** Called after every change, at most once per task. */
   changed: () => void = () => {};
   readonly #identity: Identity;
-  /** What neighbors told of themselves. */
-  readonly #names = new Map<PeerId, string>();
-  /** What members are called in the group. */
-  readonly #called = new Map<PeerId, string>();
   /** Neighbors whose arrival was told. */
   readonly #greeted = new Set<PeerId>();
   readonly #closing = new AbortController();
@@ -123,9 +117,11 @@ export class Chat {
     this.name = known.name;
     this.invitation = known.invitation;
     this.group = group;
+    this.membership = new Membership(group);
     this.invitations = new Invitations(this);
     const { signal } = this.#closing;
-    const of = { nameOf: (peerId: PeerId) => this.nameOf(peerId), changed: () => this.#announce() };
+    const nameOf = (peerId: PeerId) => this.membership.nameOf(peerId);
+    const of = { nameOf, changed: () => this.#announce() };
     this.history = new History(group, of, signal);
     group.on('status-changed', () => this.#announce(), { signal });
     group.on('connection-failed', ({ detail }) => this.#onFailed(detail), { signal });
@@ -192,61 +188,14 @@ export class Chat {
     return this.trouble !== undefined && OUT.some((code) => code === this.trouble?.code);
   }
 
-  /** What this person may do. */
-  get role(): Role {
-    const [own] = this.members();
-    return own?.peerId === this.group.peerId ? highest(own) : 'member';
-  }
-
-  get isCreator(): boolean {
-    return this.#properties?.creator === this.group.peerId;
-  }
-
-  /** Whether one can come in by a password. */
-  get asksPassword(): boolean {
-    return this.#properties?.passwordRole !== undefined;
-  }
-
-  /** Admins remove members, and other admins only where these are admins by them: the others tell
-   *  whether somebody has been one for longer. */
-  mayRemove(member: Member): boolean {
-    const { peerId } = this.group;
-    if (member.peerId === peerId || this.role !== 'admin') return false;
-    return highest(member) !== 'admin' || this.isCreator || member.credential.issuer === peerId;
-  }
-
-  /** Ends somebody's membership. `records`: what they wrote goes too. */
-  async remove({ peerId }: Member, reason: string, records: boolean): Promise<void> {
-    await this.group.revoke(peerId, reason, { records: records ? 'go' : 'stay' });
-  }
-
   neighbors(): Neighbor[] {
     if (this.closed || this.group.status.state === 'closed') return [];
     const seen = new Map<PeerId, Neighbor>();
     for (const { peerId, path, rttMs } of this.#connections('neighbor')) {
-      const introduced = this.#names.has(peerId);
-      seen.set(peerId, { peerId, name: this.nameOf(peerId), introduced, path, rttMs });
+      const introduced = this.membership.hasMet(peerId);
+      seen.set(peerId, { peerId, name: this.membership.nameOf(peerId), introduced, path, rttMs });
     }
     return [...seen.values()];
-  }
-
-  /** Who is in the group, here or not. */
-  members(): Member[] {
-    if (this.closed || this.group.status.state === 'closed') return [];
-    const members = this.group.members();
-    // Who has gone is still called something.
-    for (const { peerId, name } of members) {
-      if (name !== '') this.#called.set(peerId, cleanName(name));
-    }
-    return members;
-  }
-
-  memberName({ peerId, name }: Member): string {
-    return cleanName(name) || this.nameOf(peerId);
-  }
-
-  nameOf(peerId: PeerId): string {
-    return this.#names.get(peerId) ?? this.#called.get(peerId) ?? shortName(peerId);
   }
 
   /** Says it to everyone, those who come later included; false: it could not be kept. */
@@ -306,25 +255,16 @@ export class Chat {
     } else if (status === 'disconnected' && peerId !== undefined) {
       const stays = this.#connections('neighbor').some((other) => other.peerId === peerId);
       // Of who is no member any more, and to who is none, something else is said.
-      const isMember = !this.isOut && this.members().some((member) => member.peerId === peerId);
+      const isMember = !this.isOut && this.membership.has(peerId);
       if (!stays && this.#greeted.delete(peerId) && isMember) {
-        this.history.general.note(`${this.nameOf(peerId)} left.`);
+        this.history.general.note(`${this.membership.nameOf(peerId)} left.`);
       }
     }
     this.#announce();
   }
 
-  get #properties(): GroupProperties | undefined {
-    try {
-      return this.group.properties();
-    } catch {
-      // Not known before the first member was met, nor when it is closed.
-      return undefined;
-    }
-  }
-
   #onMember({ change, peerId }: MemberChange): void {
-    const name = this.nameOf(peerId);
+    const name = this.membership.nameOf(peerId);
     if (peerId !== this.group.peerId) {
       if (change === 'left') this.history.general.note(said.memberLeft(name));
       if (change === 'revoked') this.history.general.note(said.memberRemoved(name));
@@ -347,7 +287,7 @@ export class Chat {
   #onDirect(change: ConnectionChange): void {
     if (change.peerId !== undefined) {
       const whisper = this.whisperWith(change.peerId);
-      whisper.changed(change, this.nameOf(change.peerId));
+      whisper.changed(change, this.membership.nameOf(change.peerId));
     }
     this.#announce();
   }
@@ -360,7 +300,7 @@ export class Chat {
       const whisper = this.whisperWith(from);
       const words = readText(text);
       if (words !== '') {
-        const name = this.nameOf(from);
+        const name = this.membership.nameOf(from);
         whisper.add({ kind: 'text', mine: false, peerId: from, name, text: words });
         whisper.unread += 1;
       }
@@ -370,8 +310,7 @@ export class Chat {
 
   #meet(peerId: PeerId, name: string | undefined): void {
     if (name === undefined) return;
-    const before = this.#names.get(peerId);
-    this.#names.set(peerId, name);
+    const before = this.membership.meet(peerId, name);
     if (!this.#greeted.has(peerId)) {
       this.#greeted.add(peerId);
       this.history.general.note(`${name} is here.`);
@@ -393,9 +332,4 @@ export class Chat {
 interface ChatOptions {
   readonly storage: ReturnType<typeof storageOf>;
   readonly acceptDirect: () => boolean;
-}
-
-/** The one of several roles that includes the others. */
-function highest({ roles }: Member): Role {
-  return ROLES.findLast((role) => roles.includes(role)) ?? 'member';
 }

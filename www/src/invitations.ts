@@ -3,6 +3,7 @@
 import { PeerGroup, type Role } from 'peer-group';
 import type { Chat } from './chat.js';
 import { linkWith } from './link.js';
+import { ROLES } from './membership.js';
 
 /** Who comes in: whoever has the link, one person by their card, whoever knows the password. */
 export type Way = 'link' | 'card' | 'password';
@@ -16,8 +17,6 @@ export interface Wanted {
   readonly card: string;
 }
 
-/** The lowest first. */
-export const ROLES: readonly Role[] = ['member', 'inviting-member', 'admin'];
 /** How many may come in with one link, unless somebody says otherwise. */
 export const LINK_USES = 20;
 
@@ -31,7 +30,7 @@ export class Invitations {
 
   /** What this person may do is no more than to pass on what it came in with. */
   get handedOn(): boolean {
-    return this.#chat.role === 'member';
+    return this.#chat.membership.role === 'member';
   }
 
   /** What it came in with was for it alone. */
@@ -43,16 +42,16 @@ export class Invitations {
 
   /** Those of the group's password are for everybody, and end with the password. */
   get mayWithdraw(): boolean {
-    return this.#chat.role === 'admin';
+    return this.#chat.membership.role === 'admin';
   }
 
   get ways(): Way[] {
-    return this.#chat.asksPassword ? ['link', 'card', 'password'] : ['link', 'card'];
+    return this.#chat.membership.asksPassword ? ['link', 'card', 'password'] : ['link', 'card'];
   }
 
   /** The roles that this person may give. */
   get roles(): readonly Role[] {
-    return ROLES.slice(0, ROLES.indexOf(this.#chat.role) + 1);
+    return ROLES.slice(0, ROLES.indexOf(this.#chat.membership.role) + 1);
   }
 
   /** A link; the same again for the same wish, until it is withdrawn. */

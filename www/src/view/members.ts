@@ -1,8 +1,8 @@
 // Who is in the group, here or not: names, what they may do, and whether somebody looks.
 
 import type { Member } from 'peer-group';
-import type { Chat } from '../chat.js';
 import { el, icon, setText } from '../dom.js';
+import type { Membership } from '../membership.js';
 
 const ROLES: Readonly<Record<Member['roles'][number], string>> = {
   admin: 'admin',
@@ -14,13 +14,13 @@ export class Members {
   readonly element: HTMLElement;
   readonly #title = el('h3', {}, 'Members');
   readonly #list = el('ul', { class: 'members' });
-  readonly #chat: Chat;
+  readonly #membership: Membership;
   readonly #remove: ((member: Member) => void) | undefined;
   #shows = '';
 
   /** `remove` asks about somebody, where the person may do that. */
-  constructor(chat: Chat, remove?: (member: Member) => void) {
-    this.#chat = chat;
+  constructor(membership: Membership, remove?: (member: Member) => void) {
+    this.#membership = membership;
     this.#remove = remove;
     this.element = el(
       'section',
@@ -32,14 +32,14 @@ export class Members {
 
   /** Looks at the members again. Nothing is drawn where nothing changed. */
   update(): void {
-    const members = this.#chat.members();
+    const members = this.#membership.list();
     const rows = members.map((member) => ({
       member,
       peerId: member.peerId,
-      name: this.#chat.memberName(member),
+      name: this.#membership.memberName(member),
       role: member.roles.map((role) => ROLES[role]).join(', '),
       state: stateOf(member),
-      removable: this.#remove !== undefined && this.#chat.mayRemove(member),
+      removable: this.#remove !== undefined && this.#membership.mayRemove(member),
     }));
     const shows = JSON.stringify(rows.map(({ member: _, ...shown }) => shown));
     if (shows === this.#shows) return;

@@ -55,7 +55,7 @@ export class Room {
     this.#chat = chat;
     this.#actions = actions;
     this.#people = new People(chat, (to) => this.#whisperTo(to));
-    this.#members = new Members(chat);
+    this.#members = new Members(chat.membership);
     this.#people.element.querySelector('.check')?.before(this.#members.element);
     const { history } = chat;
     this.#talks = new Talks(
@@ -226,7 +226,7 @@ export class Room {
       return { conversation: topic, label: topic.title || GENERAL, whisper: false };
     });
     const pairs = [...whispers].map(([peerId, whisper]) => {
-      return { conversation: whisper, label: this.#chat.nameOf(peerId), whisper: true };
+      return { conversation: whisper, label: this.#chat.membership.nameOf(peerId), whisper: true };
     });
     return [...topics, ...pairs];
   }
@@ -241,7 +241,7 @@ export class Room {
       return;
     }
     const whisper = current;
-    const name = this.#chat.nameOf(whisper.peerId);
+    const name = this.#chat.membership.nameOf(whisper.peerId);
     const blocked = {
       open: undefined,
       opening: `Waiting for ${name}…`,

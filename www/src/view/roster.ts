@@ -16,7 +16,7 @@ export class Roster {
 
   /** `left`: the person is out, by its own wish. */
   constructor(place: HTMLElement, chat: Chat, left: () => void) {
-    this.#members = new Members(chat, (member) => removing(place, chat, member));
+    this.#members = new Members(chat.membership, (member) => removing(place, chat, member));
     const leave = el(
       'button',
       {
@@ -48,9 +48,9 @@ function removing(place: HTMLElement, chat: Chat, member: Member): void {
     autofocus: true,
   });
   const records = el('input', { type: 'checkbox', name: 'records' });
-  const name = chat.memberName(member);
+  const name = chat.membership.memberName(member);
   asking(place, `Remove ${name}?`, `Remove ${name}`, {
-    does: () => chat.remove(member, reason.value.trim(), records.checked),
+    does: () => chat.membership.remove(member, reason.value.trim(), records.checked),
     parts: [
       el('p', { class: 'hint' }, ENDING.remove),
       field('Reason', reason, 'They read it.'),
@@ -65,7 +65,7 @@ function leaving(place: HTMLElement, chat: Chat, left: () => void): void {
     done: left,
     parts: [
       el('p', { class: 'hint' }, ENDING.leave),
-      chat.isCreator ? el('p', { class: 'hint' }, ENDING.creator) : undefined,
+      chat.membership.isCreator ? el('p', { class: 'hint' }, ENDING.creator) : undefined,
     ],
   });
 }
