@@ -14,6 +14,7 @@ mod gauges;
 mod identities;
 pub mod input;
 mod keeping;
+mod lapse;
 mod members;
 mod membership;
 mod node;
@@ -206,13 +207,12 @@ impl Engine {
             Command::CreateInvitation { handle, invitation } => {
                 self.create_invitation(now, handle, &invitation)
             }
+            Command::IssueCredentials { handle, new } => self.issue(now, handle, &new),
             Command::SetProperties { handle, change } => self.set_properties(now, handle, &change),
             Command::End { handle, call } => self.end(now, handle, call),
             Command::SetPresence { handle, change } => self.set_presence(now, handle, change),
             Command::AddRecord { handle, record } => self.add_record(now, handle, record),
-            Command::UpdateRecord { handle, id, update } => {
-                self.update_record(now, handle, id, update)
-            }
+            Command::UpdateRecord { handle, id, update } => self.update(now, handle, id, update),
             Command::DeleteRecord { handle, id } => self.delete_record(now, handle, id),
             Command::GetRecord { handle, id } => self.get_record(now, handle, id),
             Command::ListRecords {

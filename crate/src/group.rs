@@ -7,6 +7,7 @@ mod gauges;
 pub mod identity;
 pub mod invitation;
 mod inviting;
+mod issuing;
 pub mod judge;
 mod knowledge;
 pub mod open;
@@ -60,6 +61,8 @@ struct Ever {
     holders: Map<PeerId, Holder>,
     /// Who was a member and is none any more, and why.
     former: Map<PeerId, (How, Error)>,
+    /// When the last membership of everybody ends who is a member.
+    ends: Map<PeerId, Seconds>,
     /// Admins, the most senior first.
     admins: Vec<[u8; 32]>,
     /// Who is an admin, or was one.
@@ -88,6 +91,8 @@ pub struct Group {
     pending: VecDeque<Credential>,
     /// Something of `pending` may be of use by now.
     unsifted: bool,
+    /// There is a membership of our own that may be better than the one we show.
+    own_is_new: bool,
     verified: Verified,
     /// Worked out when it is asked for.
     ever: Option<Ever>,
@@ -235,6 +240,7 @@ impl Group {
             known,
             pending: VecDeque::new(),
             unsifted: false,
+            own_is_new: false,
             verified: Verified::default(),
             ever: None,
             revision: 0,

@@ -47,6 +47,8 @@ pub const PROOF_CREDENTIALS: usize = 32;
 pub const SEALED_INVITATION_BYTES: usize = 8 * 1024;
 /// Signatures of credentials that are remembered as good.
 pub const VERIFIED_CREDENTIALS: usize = 65_536;
+/// Credentials that tell somebody why it is no member any more.
+pub const FAREWELL_CREDENTIALS: usize = 256;
 /// Credentials of others that wait for those they rest on.
 pub const PENDING_CREDENTIALS: usize = 256;
 /// Grace in seconds at either end of a credential's time, for clocks a little off.

@@ -6,6 +6,7 @@
 //! listens detaches itself when dropped.
 
 mod count;
+mod credentials;
 mod database;
 mod export;
 mod failure;

@@ -28,6 +28,7 @@ import type { MemberChange, MemberFilter, PresenceOptions } from './members.js';
 import {
   type ConnectOptions,
   type CreateOptions,
+  type CredentialOptions,
   checked,
   checkedChange,
   checkedText,
@@ -262,6 +263,26 @@ export class PeerGroup extends Handle<GroupEvents> {
    *  records here. Handles on it are closed. What was written stays with the others. */
   async leave(): Promise<void> {
     await this.request((engine, handle) => engine.leave(handle), nothing).answer;
+  }
+
+  /** Renews a member's credential or changes its role: admins do. Holds at once, everywhere, without
+   *  reconnecting; with `publish: false` only for whoever joins again by the text that this resolves to,
+   *  which is of use to that member alone. PeerGroupIssueCredentials. */
+  async issueCredentials(peerId: PeerId, options?: CredentialOptions): Promise<string> {
+    const peer = checkedText('issueCredentials', 'peerId', peerId);
+    const { roles, notAfter, publish } = checked('issueCredentials', 'credential', options);
+    const { answer } = this.request(
+      (engine, handle) =>
+        engine.issueCredentials(
+          handle,
+          peer,
+          roles && highest(roles),
+          seconds(notAfter),
+          publish ?? true,
+        ),
+      textOf,
+    );
+    return answer;
   }
 
   /** What the group is like. 'group-not-ready' before the first synchronisation.

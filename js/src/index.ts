@@ -38,6 +38,7 @@ export type {
   ConnectOptions,
   CreateGraphOptions,
   CreateOptions,
+  CredentialOptions,
   DirectOptions,
   GraphSecurity,
   ImportConfigOptions,

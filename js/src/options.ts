@@ -154,6 +154,16 @@ export interface RevokeOptions {
   readonly records?: 'stay' | 'go';
 }
 
+/** Another credential for a member. */
+export interface CredentialOptions {
+  /** What it may do from then on: the highest of these. Default: what it may do now. */
+  readonly roles?: readonly Role[];
+  /** Its end, at most the issuer's own. Default: it lasts as long as the one before. */
+  readonly notAfter?: Date;
+  /** Tell the members. Default true. */
+  readonly publish?: boolean;
+}
+
 /** How long connecting may take unless the call says otherwise. */
 const TIMEOUT_MS = 30_000;
 
@@ -280,6 +290,7 @@ export const TABLES = {
   revoke: { records: stayOrGo },
   members: { present: flag, peerId: text },
   presence: { present: flag, attributes: text },
+  credential: { roles, notAfter: date, publish: flag },
   listen: LISTEN,
   record: { type: text, data: bytes, attributes: anything, expires: anything, autoRefresh: flag },
   update: { data: bytes, attributes: anything, expires: anything, ifVersion: count },

@@ -6,12 +6,17 @@
     reason = "a test stops where something is wrong"
 )]
 
+mod issuing;
 mod properties;
 mod removal;
+mod roles;
+mod thief;
+mod time;
 
 use peer_group::crypto::FAKE;
 use peer_group::engine::event::Answer;
 use peer_group::error::{Code, Error};
+use peer_group::names::PeerId;
 use peer_group_tests::sim::options::Options;
 use peer_group_tests::sim::world::World;
 
@@ -25,4 +30,8 @@ pub(crate) fn refused(result: Result<Answer, Error>) -> Error {
 
 pub(crate) fn code(result: Result<Answer, Error>) -> Code {
     refused(result).code
+}
+
+pub(crate) fn peer(world: &World, machine: usize) -> PeerId {
+    world.machines[machine].app.peer.unwrap()
 }

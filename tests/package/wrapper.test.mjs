@@ -132,6 +132,25 @@ test('a group is as its creator chose, and says what may change', async () => {
   await fails(make({ presenceDisabled: 1 }), 'invalid-argument', /"presenceDisabled" must be true/);
 });
 
+test('credentials are for members, and their options are checked', async () => {
+  const group = await make();
+  const nobody = (await PeerGroup.create({ ...MEMORY, friendlyName: 'Other' })).groupId;
+  const refused = [
+    [nobody, {}, 'identity-not-found'],
+    [group.peerId, {}, 'invalid-argument', /own credential/],
+    ['nobody', {}, 'invalid-peer-name'],
+    [7, {}, 'invalid-argument', /peerId must be a string/],
+    [nobody, { role: 'admin' }, 'invalid-argument', /did you mean "roles"/],
+    [nobody, { roles: [] }, 'invalid-argument', /"roles" must be a list/],
+    [nobody, { notAfter: 5 }, 'invalid-argument', /"notAfter" must be a valid Date/],
+    [nobody, { publish: 'no' }, 'invalid-argument', /"publish" must be true or false/],
+  ];
+  for (const [peer, options, code, words] of refused)
+    await fails(group.issueCredentials(peer, options), code, words);
+  await group.close();
+  await fails(group.issueCredentials(nobody), 'invalid-group');
+});
+
 test('calls on a closed handle say so; asyncDispose does not', async () => {
   const group = await make();
   const other = await PeerGroup.open(group.groupId, MEMORY);

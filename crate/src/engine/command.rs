@@ -1,5 +1,9 @@
 //! What the app asks of the engine. Types only.
 
+mod search;
+
+pub use search::{Compare, Search};
+
 use crate::crypto::stretch::Password;
 use crate::names::{
     ConnectionId, GroupId, HandleId, NodeAddress, NodeId, PeerId, RecordId, RequestId, Role,
@@ -198,6 +202,19 @@ pub struct Revoke {
     pub records_stay: bool,
 }
 
+/// Another credential for a member.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewCredential {
+    /// Whose.
+    pub peer: PeerId,
+    /// What it may do from then on. None: what it may do now.
+    pub role: Option<Role>,
+    /// Wall seconds since 1970 at which it ends. None: it lasts as long as the one before.
+    pub until: Option<u64>,
+    /// Members are told, so that it holds at once; else only the text brings it.
+    pub publish: bool,
+}
+
 /// When a record ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Expiry {
@@ -245,43 +262,6 @@ pub struct PresenceChange {
     pub present: Option<bool>,
     /// Whatever the app wants to say.
     pub attributes: Option<String>,
-}
-
-/// How an attribute's value must stand to that of a clause.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Compare {
-    /// The same.
-    Equal,
-    /// Another one.
-    NotEqual,
-    /// Text that fits a pattern: `*` any run, `?` one character, `\\` before one of these three.
-    Like,
-    /// Less.
-    Below,
-    /// Less or the same.
-    AtMost,
-    /// Greater.
-    Above,
-    /// Greater or the same.
-    AtLeast,
-}
-
-/// Which records are looked for.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Search {
-    /// Those that all of these find; at least one.
-    And(Vec<Search>),
-    /// Those that any of these finds; at least one.
-    Or(Vec<Search>),
-    /// Those with a value that fits.
-    Clause {
-        /// An attribute's name, or one of [`crate::wire::attributes::BUILT_IN`].
-        attribute: String,
-        /// How it must stand.
-        compare: Compare,
-        /// To what.
-        value: Value,
-    },
 }
 
 /// To whom a direct connection goes.
@@ -485,6 +465,14 @@ pub enum Command {
     CreatePasswordInvitation {
         /// Of a group.
         handle: HandleId,
+    },
+    /// Gives a member another credential: a later end, another role. Answered with `Invitation`, a text
+    /// for it alone, once that is durable.
+    IssueCredentials {
+        /// Of a group.
+        handle: HandleId,
+        /// Which.
+        new: NewCredential,
     },
     /// Changes a group's properties: its creator may. Answered with `Done` once that is durable.
     SetProperties {

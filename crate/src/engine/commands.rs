@@ -1,7 +1,7 @@
 //! What each command does: checked first, then carried out on the handle's node.
 
 use super::Engine;
-use super::command::{NewInvitation, OpenOptions, PropertiesChange, Target};
+use super::command::{NewCredential, NewInvitation, OpenOptions, PropertiesChange, Target};
 use super::context::{Context, Pending};
 use super::event::{Answer, Event};
 use super::node::{Kind, Node};
@@ -227,6 +227,25 @@ impl Engine {
                 Ok(Some(Answer::Invitation(text)))
             }
             Kind::Graph { .. } => Err(Code::InvalidGroup.into()),
+        })
+    }
+
+    pub(super) fn issue(
+        &mut self,
+        now: Now,
+        handle: HandleId,
+        new: &NewCredential,
+    ) -> Result<RequestId, Error> {
+        self.on_node(now, handle, true, |node, cx, request| {
+            let written = node.written_by(new.peer);
+            let group = node.group()?;
+            let (text, items) = group.issue(cx.random, cx.now, new, written)?;
+            let answer = Answer::Invitation(text);
+            if !new.publish {
+                return Ok(Some(answer));
+            }
+            node.decide(request, answer, items);
+            Ok(None)
         })
     }
 

@@ -3,7 +3,7 @@
 use super::Engine;
 use super::command::{EndCall, OpenOptions, Revoke};
 use super::context::{Context, Pending};
-use super::event::{Answer, Event};
+use super::event::Answer;
 use super::node::{Kind, Node, Timer};
 use super::opening::{Plan, What};
 use crate::error::{Code, Error};
@@ -66,7 +66,7 @@ impl Node {
     }
 
     /// The versions of records that are somebody's last word, the newest first.
-    fn written_by(&self, peer: PeerId) -> Vec<Vouched> {
+    pub(super) fn written_by(&self, peer: PeerId) -> Vec<Vouched> {
         let store = &self.graph.records.store;
         let entries = store.by_author_after(peer, Default::default());
         let hashes = entries.iter().rev().map(|entry| entry.hash());
@@ -77,7 +77,6 @@ impl Node {
 
     /// What follows when somebody's rights have changed: our own may have ended, or an epoch be due.
     pub(super) fn look_at_members(&mut self, cx: &mut Context<'_>) {
-        let online = self.online;
         let Kind::Group(group) = &mut self.kind else {
             return;
         };
@@ -91,15 +90,12 @@ impl Node {
         }
         self.looked_at = Some(revision);
         let own = group.state.peer;
-        if let Some(error) = group.former(&own) {
-            if online && self.leaving.is_none() {
-                self.fail_connects(cx, &error);
-                cx.event(Event::ConnectionFailed {
-                    node: cx.node,
-                    error: error.clone(),
-                });
-                self.go_offline(cx, error.code);
-            }
+        let is_former = group.former(&own).is_some();
+        self.look_at_self(cx);
+        let Kind::Group(group) = &mut self.kind else {
+            return;
+        };
+        if is_former {
             return;
         }
         match group.rotates_in(cx.random) {

@@ -110,6 +110,12 @@ pub(super) struct Node {
     /// The last save failed: tried again when the app connects again, or after a pause.
     pub(super) save_failed: bool,
     pub(super) decisions: Decisions,
+    /// Our own membership was over when we went online.
+    pub(super) lapsed: Option<Error>,
+    /// When to look again whose membership is over.
+    pub(super) next_look: Millis,
+    /// The app has heard that a clock keeps others from us.
+    pub(super) clock_told: bool,
     pub(super) trouble: Option<Error>,
     /// What the driver is computing for the group.
     pub(super) computing: Option<Computing>,
@@ -162,6 +168,9 @@ impl Node {
             dirty: false,
             save_failed: false,
             decisions: Decisions::default(),
+            lapsed: None,
+            next_look: 0,
+            clock_told: false,
             trouble: None,
             computing: None,
             looked_at: None,
@@ -316,6 +325,7 @@ impl Node {
             self.discovery.tick(cx, group, &self.graph, &self.mailbox);
         }
         self.graph.tick(cx, self.kind.security());
+        self.look_at_time(cx);
         self.settle(cx);
     }
 
@@ -332,7 +342,7 @@ impl Node {
     pub(super) fn abandon(&mut self, cx: &mut Context<'_>, request: RequestId) {
         self.graph.abandon(cx, request);
         self.leaving.take_if(|(leave, _)| *leave == request);
-        self.decisions.abandon(request);
+        self.forget_decision(request);
         let was_listening = self.listeners.contains(&request);
         self.listeners.retain(|r| *r != request);
         if let Kind::Graph { listen, .. } = &mut self.kind
@@ -466,46 +476,13 @@ impl Node {
         }
     }
 
-    /// Why our own membership does not hold now; the server's time helps to say it.
-    pub(super) fn own_fault(&mut self, cx: &Context<'_>) -> Option<Error> {
-        let Kind::Group(group) = &mut self.kind else {
-            return None;
-        };
-        if group.joins_by_password() {
-            return self.lacks_password();
-        }
-        let clock = group.clock(cx.now);
-        let own = group.state.peer;
-        let former = group.former(&own);
-        former.or_else(|| group.own_membership(&clock).err())
-    }
-
-    /// Begins to stand or look, if our own membership holds; a wrong clock may be set right later.
-    fn begin(&mut self, cx: &mut Context<'_>) {
-        if !self.online || !self.mailbox.is_ready() {
-            return;
-        }
-        match self.own_fault(cx).or_else(|| self.no_turn()) {
-            Some(error) => {
-                let again = cx.now.monotonic + limits::MEMBERSHIP_CHECK_MS;
-                self.timers.arm(Timer::Begin, again);
-                self.fail_connects(cx, &error);
-            }
-            None => self.begin_discovery(cx),
-        }
-    }
-
-    pub(super) fn begin_discovery(&mut self, cx: &mut Context<'_>) {
-        if let Kind::Group(group) = &self.kind {
-            self.graph.newcomer = !group.state.synchronized;
-            self.discovery.begin(cx, group, &self.graph, &self.mailbox);
-        }
-    }
-
     pub(super) fn news(&mut self, cx: &mut Context<'_>, news: News) {
         match news {
             News::Linked | News::Unlinked => {}
-            News::Changed => self.dirty = true,
+            News::Changed => {
+                self.dirty = true;
+                self.look_for_renewal(cx);
+            }
             News::DialFailed(error) if error.code == Code::WrongPassword => {
                 self.was_wrong(cx, &error);
             }

@@ -24,10 +24,12 @@ impl Node {
             cx.answer(request, Ok(Answer::Status(self.status)));
             return;
         }
-        // A wrong clock is named once the server has told its time.
+        // A wrong clock is named once the server has told its time, and may be all that is wrong.
+        self.lapsed = self.lapse(cx);
+        let by_clock = [Code::ClockSkew, Code::InvalidTimePeriod];
         if let Some(error) = self
             .own_fault(cx)
-            .filter(|error| error.code != Code::ClockSkew)
+            .filter(|error| !by_clock.contains(&error.code))
         {
             cx.answer(request, Err(error));
             return;
@@ -56,6 +58,10 @@ impl Node {
 
     /// Takes the lock, then connects to the rendezvous server.
     pub(super) fn go_online(&mut self, cx: &mut Context<'_>) {
+        if !self.online {
+            // What there was the last time says nothing about this one.
+            self.trouble = None;
+        }
         self.online = true;
         self.graph.online = true;
         self.keep_session(cx);
@@ -85,6 +91,7 @@ impl Node {
         self.online = false;
         self.graph.online = false;
         self.was_usable = false;
+        self.clock_told = false;
         self.reachable = false;
         self.graph.shut_down(cx, code);
         self.flush_signals(cx);
@@ -198,11 +205,19 @@ impl Node {
         let waiting =
             self.graph.newcomer && self.mailbox.is_ready() && self.graph.link_count() == 0;
         (waiting && is_final(trouble.code) && !self.graph.is_trying(cx.now.monotonic))
-            .then(|| trouble.clone())
+            .then(|| self.or_lapsed(trouble.clone()))
     }
 
     /// The best that can be said about a connect that ran out of time.
     pub(super) fn why_not(&self) -> Error {
+        let error = self.why_nobody();
+        match &self.lapsed {
+            Some(lapsed) if !is_final(error.code) => lapsed.clone(),
+            _ => self.or_lapsed(error),
+        }
+    }
+
+    fn why_nobody(&self) -> Error {
         if !self.mailbox.is_ready() {
             return Error::new(Code::ServiceNotAvailable)
                 .detail(format!("no answer from {}", self.mailbox.base()))

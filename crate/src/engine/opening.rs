@@ -308,9 +308,17 @@ impl Engine {
             What::JoinGroup(invitation, _) => {
                 let key = GroupState::key(invitation.head().group, peer);
                 let stored = bytes.and_then(|bytes| read(&key, &bytes));
-                // Joining again as a member gives the group there is.
+                // Joining again as a member gives the group there is, with what the invitation brings.
                 if let Some(state) = stored.filter(|state| state.synchronized) {
-                    return self.open_group(now, plan, identity, state);
+                    let store = &plan.options.store;
+                    if self.open_already(state.group, peer, store).is_some() {
+                        return self.open_group(now, plan, identity, state);
+                    }
+                    let own = identity.clone();
+                    return match Group::joined_again(crypto, own, now, state, &invitation) {
+                        Ok(state) => self.save_group(plan, identity, state),
+                        Err(error) => self.answer(plan.request, Err(error)),
+                    };
                 }
                 let servers = ServerUrl::parse_all(&plan.options.rendezvous).map(|s| bases(&s));
                 let state = servers.and_then(|servers| {
@@ -450,7 +458,9 @@ impl Engine {
             // Given up meanwhile.
             return;
         }
-        let index = match self.open_already(scope, peer, &plan.options.store) {
+        let open = self.open_already(scope, peer, &plan.options.store);
+        let is_new = open.is_none();
+        let index = match open {
             Some(index) => Ok(index),
             None => self.new_node(now, opening, entries),
         };
@@ -458,24 +468,39 @@ impl Engine {
             Ok(index) => index,
             Err(error) => return self.answer(plan.request, Err(error)),
         };
-        let is_graph = matches!(plan.what, What::CreateGraph(_) | What::OpenGraph(_));
-        let handle = self.core.ids.handle(is_graph);
-        self.handles.insert(handle, index);
         let Some(node) = self.nodes.get_mut(&index) else {
             return;
         };
+        // What is open already takes in what an invitation brings, and stores it first.
+        let brought = match (&plan.what, &node.kind) {
+            (What::JoinGroup(invitation, _), Kind::Group(group)) if !is_new => {
+                group.brought(invitation)
+            }
+            _ => Ok(Vec::new()),
+        };
+        let brought = match brought {
+            Ok(brought) => brought,
+            Err(error) => return self.answer(plan.request, Err(error)),
+        };
+        let is_graph = matches!(plan.what, What::CreateGraph(_) | What::OpenGraph(_));
+        let handle = self.core.ids.handle(is_graph);
+        self.handles.insert(handle, index);
         node.handles.insert(handle);
-        if let What::JoinGroup(_, Some(password)) = plan.what {
+        if let What::JoinGroup(_, Some(password)) = plan.what.clone() {
             node.come_with(password);
         }
-        let opened = Opened {
+        let answer = Answer::Opened(Box::new(Opened {
             handle,
             node: index,
             group: scope,
             peer,
             node_id: node.graph.own.node,
-        };
-        self.answer(plan.request, Ok(Answer::Opened(Box::new(opened))));
+        }));
+        if brought.is_empty() {
+            return self.answer(plan.request, Ok(answer));
+        }
+        node.decide(plan.request, answer, brought);
+        node.after(&mut self.core.context(now, index));
     }
 
     fn new_node(

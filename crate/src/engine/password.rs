@@ -114,7 +114,9 @@ impl Node {
             Some(due) => self.timers.arm(Timer::Tend, due.max(cx.now.monotonic + 1)),
             None => self.timers.disarm(&Timer::Tend),
         }
+        let returns = self.graph.newcomer && group.state.synchronized;
         self.graph.entry = match (group.joins_by_password(), group.may_knock()) {
+            _ if returns => Some(Purpose::Return),
             (false, _) => Some(Purpose::Join),
             (true, true) => Some(Purpose::Password),
             (true, false) => None,

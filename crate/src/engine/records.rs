@@ -28,7 +28,7 @@ impl Engine {
         })
     }
 
-    pub(super) fn update_record(
+    pub(super) fn update(
         &mut self,
         now: Now,
         handle: HandleId,

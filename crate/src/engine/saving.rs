@@ -11,7 +11,8 @@ use crate::error::Code;
 use crate::group::Control;
 use crate::group::state::{GraphState, GroupState};
 use crate::limits;
-use crate::names::RequestId;
+use crate::names::{HandleId, RequestId};
+use crate::sorted::Set;
 use crate::wire::codec::Wire as _;
 use crate::wire::numbers::stored;
 
@@ -37,11 +38,6 @@ impl Decisions {
         let all = self.saving.iter().chain(&self.made);
         all.flat_map(|decision| &decision.items)
     }
-
-    /// Nobody waits for it any longer: what storage has already got takes effect all the same.
-    pub(super) fn abandon(&mut self, request: RequestId) {
-        self.made.retain(|decision| decision.request != request);
-    }
 }
 
 impl Node {
@@ -54,6 +50,17 @@ impl Node {
         });
         self.dirty = true;
         self.save_failed = false;
+    }
+
+    /// Nobody waits for a decision any longer: what storage has already got takes effect all the same.
+    pub(super) fn forget_decision(&mut self, request: RequestId) {
+        let Decisions { made, saving } = &mut self.decisions;
+        for decision in saving.iter().chain(&*made) {
+            if decision.request == request {
+                close_unheard(&mut self.handles, &decision.answer);
+            }
+        }
+        made.retain(|decision| decision.request != request);
     }
 
     /// Storage has taken what a node keeps of itself, or has not.
@@ -76,6 +83,7 @@ impl Node {
         // Those made since may rest on the ones that failed.
         decisions.append(&mut self.decisions.made);
         for decision in decisions {
+            close_unheard(&mut self.handles, &decision.answer);
             cx.answer(decision.request, Err(save_error(fault)));
         }
         self.fail_connects(cx, &Code::StorageFull.into());
@@ -120,5 +128,12 @@ impl Node {
             changes: vec![change],
             strict: true,
         });
+    }
+}
+
+/// A handle that nobody will hear of.
+fn close_unheard(handles: &mut Set<HandleId>, answer: &Answer) {
+    if let Answer::Opened(opened) = answer {
+        handles.remove(&opened.handle);
     }
 }

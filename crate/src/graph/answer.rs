@@ -153,7 +153,7 @@ impl Graph {
         let node = session.node(cx.crypto);
         security.judge(cx, session, &hello.proof, purpose)?;
         self.make_room(cx, node, session.body.peer, purpose)?;
-        if purpose == Purpose::Join {
+        if purpose.is_at_door() {
             let grant = security.grant(cx, session, &hello.proof)?;
             self.news.push_back(News::Changed);
             return Ok(grant);

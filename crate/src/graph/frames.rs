@@ -174,14 +174,14 @@ impl Graph {
     }
 
     /// Ends every link with somebody who is no member any more, and tells it why.
-    pub(super) fn eject(&mut self, cx: &mut Context<'_>, security: &mut dyn Security) {
+    pub fn eject(&mut self, cx: &mut Context<'_>, security: &mut dyn Security) {
         let links: Vec<(LinkId, PeerId)> = self
             .links
             .iter()
             .filter_map(|(id, link)| Some((*id, link.remote.peer()?)))
             .collect();
         for (id, peer) in links {
-            let Some(error) = security.out(peer) else {
+            let Some(error) = security.out(peer, cx.now) else {
                 continue;
             };
             let items = security.farewell(peer).into_iter().filter_map(Bytes::new);

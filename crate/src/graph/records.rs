@@ -336,7 +336,9 @@ impl Graph {
         let found = self.records.newest(id).map(|record| record.body.clone());
         let body = found.ok_or_else(|| Error::new(Code::RecordNotFound))?;
         let own = self.own.peer();
-        let others = security.rights(own).iter().any(|rights| rights.others);
+        // What stays of a role that has ended gives no right to more.
+        let mut rights = security.rights(own).into_iter();
+        let others = rights.any(|rights| rights.others && rights.only.is_none());
         if body.creator != own && !others {
             return Err(Error::new(Code::NotAuthorized)
                 .detail("only its creator or an admin changes or deletes a record"));

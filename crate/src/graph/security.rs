@@ -128,7 +128,7 @@ pub trait Security {
     /// Everything a new neighbor should know.
     fn control(&mut self) -> Vec<Vec<u8>>;
     /// Why somebody who was here may not be any more.
-    fn out(&mut self, peer: PeerId) -> Option<Error>;
+    fn out(&mut self, peer: PeerId, now: Now) -> Option<Error>;
     /// The control items that tell it.
     fn farewell(&mut self, peer: PeerId) -> Vec<Vec<u8>>;
     /// Takes what a neighbor knows. What is news goes to the other neighbors by the node's hand.

@@ -121,7 +121,7 @@ impl Discovery {
         }
         self.looks = 0;
         self.places.clear();
-        if group.state.synchronized {
+        if !graph.newcomer {
             self.mode = Mode::Stand;
             self.stand(cx, group, graph, mailbox);
             self.timers

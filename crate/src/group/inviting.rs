@@ -51,6 +51,10 @@ impl Group {
         let from = own.from.max(Seconds(clock.wall_s));
         if let Some(card) = &new.to {
             let card = Card::parse(self.crypto, card)?;
+            if card.peer == self.state.peer {
+                return Err(Error::new(Code::InvalidArgument)
+                    .detail("the card is your own: hand it to whoever invites you"));
+            }
             let was_removed = |(how, _): &(How, Error)| *how == How::Removed;
             if own.role != Role::Admin
                 && self.ever().former.get(&card.peer).is_some_and(was_removed)
@@ -60,12 +64,13 @@ impl Group {
             }
             let from = self.not_before(&card.peer, from);
             let invitee = Invitee {
-                card,
+                peer: card.peer,
+                sealing: card.sealing,
                 role,
                 from,
                 until,
             };
-            return self.invite_bound(random, &invitee);
+            return Ok(self.bound_text(random, &invitee)?.0);
         }
         if new.max_uses == 0 || new.max_uses > limits::INVITATION_USES {
             return Err(Error::new(Code::InvalidArgument)
@@ -104,41 +109,31 @@ impl Group {
         Ok(Bearer::text(self.crypto, &self.identity.seed, body, seed))
     }
 
-    /// An invitation that lets one identity in.
-    pub(super) fn invite_bound(
+    /// An invitation that lets one identity in, and the membership that is in it.
+    pub(super) fn bound_text(
         &self,
         random: &mut Random,
         invitee: &Invitee,
-    ) -> Result<String, Error> {
-        if invitee.card.peer == self.state.peer {
-            return Err(Error::new(Code::InvalidArgument)
-                .detail("the card is your own: hand it to whoever invites you"));
-        }
+    ) -> Result<(String, Credential), Error> {
         let (group, seed) = (self.state.group, &self.identity.seed);
         let membership = invitee.membership(self.crypto, group, seed, random.bytes());
         let mut chain = self.state.proof.clone().into_vec();
-        chain.push(membership);
+        chain.push(membership.clone());
         let inside = Inside {
             door: self.state.door,
             credentials: List::new(chain).ok_or_else(|| Error::new(Code::ChainTooLong))?,
         };
         let body = BoundBody {
             head: self.invitation_head(invitation_kind::BOUND),
-            subject: invitee.card.peer,
+            subject: invitee.peer,
             role: invitee.role,
             from: invitee.from,
             until: invitee.until,
             half: [0; 32],
             sealed: Bytes::default(),
         };
-        Bound::text(
-            self.crypto,
-            random,
-            seed,
-            invitee.card.sealing,
-            body,
-            &inside,
-        )
+        let text = Bound::text(self.crypto, random, seed, invitee.sealing, body, &inside)?;
+        Ok((text, membership))
     }
 
     /// An invitation for whoever knows the password: it says where, and holds no secret of it.

@@ -3,7 +3,7 @@
 use super::credential::{Body, Credential};
 use super::judge::{Judge, Member};
 use super::security::Control;
-use super::{Ever, Group};
+use super::{Ever, Group, issuing};
 use crate::error::Error;
 use crate::limits;
 use crate::names::PeerId;
@@ -48,6 +48,7 @@ impl Group {
                 holders: judge.holders(),
                 standings: judge.standings(),
                 former: judge.former(),
+                ends: judge.ends(),
                 admins: judge.admins(false),
                 ever_admins: judge.admins(true),
                 revocations: judge.removals(),
@@ -67,6 +68,7 @@ impl Group {
             let id = credential.id(self.crypto);
             let full = self.known.len() >= limits::CONTROL_ITEMS;
             if !full && !self.known.contains_key(&id) && !self.state.proof.contains(&credential) {
+                let own = issuing::is_about(&credential, &self.state.peer);
                 self.news.push(
                     Control::Credential {
                         credential: credential.clone(),
@@ -76,6 +78,7 @@ impl Group {
                 self.known.insert(id, credential);
                 // What waits may rest on it.
                 self.unsifted = true;
+                self.own_is_new |= own;
                 self.changed();
             }
         }

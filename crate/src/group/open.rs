@@ -87,7 +87,7 @@ impl Security for OpenSecurity {
         Ok(())
     }
 
-    fn out(&mut self, _peer: PeerId) -> Option<Error> {
+    fn out(&mut self, _peer: PeerId, _now: Now) -> Option<Error> {
         None
     }
 

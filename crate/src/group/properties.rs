@@ -108,7 +108,9 @@ impl SignedProperties {
         Self::sign(crypto, group_seed, properties)
     }
 
-    fn sign(crypto: Crypto, group_seed: &[u8; 32], properties: Properties) -> Self {
+    /// Properties signed with the group's seed.
+    #[must_use]
+    pub fn sign(crypto: Crypto, group_seed: &[u8; 32], properties: Properties) -> Self {
         let group = GroupId(crypto.public_key(group_seed));
         let signature = crypto.sign(group_seed, &bytes(group, &properties));
         Self {

@@ -5,7 +5,7 @@ use super::invitation::Invitation;
 use super::judge::Judge;
 use super::{Control, Group};
 use crate::error::{Code, Error};
-use crate::limits::{REASON_CHARS, VOUCHED, VOUCHES};
+use crate::limits::{CLOCK_GRACE_S, FAREWELL_CREDENTIALS, REASON_CHARS, VOUCHED, VOUCHES};
 use crate::names::PeerId;
 use crate::random::Random;
 use crate::time::Now;
@@ -132,6 +132,8 @@ impl Group {
         let issuer = crypto.public_key(&seed);
         self.check_removal(&removal, &issuer)?;
         let subjects = self.subjects(&removal.what);
+        let at = subjects.iter().map(|peer| self.last_begin(peer, now));
+        let at = at.max().unwrap_or(Seconds(now.wall_seconds()));
         let mut hashes = self.issued_by(&subjects);
         hashes.extend(removal.records);
         let vouches = hashes.chunks(VOUCHED).take(VOUCHES).map(|hashes| {
@@ -142,7 +144,7 @@ impl Group {
         let names = items.iter().map(|vouch| self.vouched_name(vouch));
         let body = Body::Revocation {
             what: removal.what,
-            at: Seconds(now.wall_seconds()),
+            at,
             how: removal.how,
             records_stay: removal.records_stay,
             vouches: List::first(names.collect()),
@@ -226,9 +228,24 @@ impl Group {
         ends.fold(from, Ord::max)
     }
 
+    /// Now, or when somebody's last membership begins, should our clock be behind that of its issuer.
+    pub(super) fn last_begin(&mut self, peer: &PeerId, now: Now) -> Seconds {
+        let now = now.wall_seconds();
+        let rights = self.ever().rights.get(peer).into_iter().flatten();
+        let begins = rights.map(|rights| rights.from);
+        // What begins later is not in force: nobody moves an end far ahead with it.
+        let near = begins.filter(|from| from.0 <= now.saturating_add(CLOCK_GRACE_S));
+        near.fold(Seconds(now), Ord::max)
+    }
+
     /// What tells somebody that it is no member any more.
     pub(super) fn farewell_to(&mut self, peer: &PeerId) -> Vec<Credential> {
-        self.with_judge(|judge, _| judge.why_removed(peer))
+        self.with_judge(|judge, _| {
+            let mut why = judge.why_removed(peer);
+            why.extend(judge.why_outnumbered(peer));
+            why.truncate(FAREWELL_CREDENTIALS);
+            why
+        })
     }
 
     /// Looks at all we know, whatever the time.

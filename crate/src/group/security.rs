@@ -253,15 +253,23 @@ impl Security for Group {
                 return Absorbed::Bad;
             }
         }
-        if self.unsifted {
-            self.sift();
-        }
-        self.settle_secrets(cx.now);
+        self.settle_items(cx.now);
         Absorbed::Good
     }
 
-    fn out(&mut self, peer: PeerId) -> Option<Error> {
-        self.former(&peer)
+    fn out(&mut self, peer: PeerId, now: Now) -> Option<Error> {
+        if !self.state.synchronized {
+            return None;
+        }
+        if let Some(error) = self.former(&peer) {
+            return Some(error);
+        }
+        let end = self.ever().ends.get(&peer).copied();
+        let clock = self.clock(now);
+        if end.is_some_and(|end| clock.check(Seconds(0), end).is_ok()) {
+            return None;
+        }
+        self.judged(&clock, peer, &[], false).err()
     }
 
     fn farewell(&mut self, peer: PeerId) -> Vec<Vec<u8>> {
@@ -327,8 +335,16 @@ impl Group {
         for item in items {
             self.take(item);
         }
+        self.settle_items(now);
+    }
+
+    /// Control items were taken: what they change takes its course.
+    fn settle_items(&mut self, now: Now) {
         if self.unsifted {
             self.sift();
+        }
+        if core::mem::take(&mut self.own_is_new) {
+            self.show_best(now);
         }
         self.settle_secrets(now);
     }

@@ -485,10 +485,9 @@ impl Engine {
     #[wasm_bindgen(unchecked_return_type = "GroupProperties")]
     pub fn properties(&self, handle: f64) -> Result<JsValue, JsValue> {
         let handle = HandleId(handle as u64);
-        let found = self.core.look(|engine| {
-            let found = engine.properties(handle);
-            found.map(GroupProperties::from)
-        });
+        let found = self
+            .core
+            .look(|engine| engine.properties(handle).map(GroupProperties::from));
         let found = found.map_err(thrown)?;
         Ok(found.plain().unwrap_or(JsValue::UNDEFINED))
     }

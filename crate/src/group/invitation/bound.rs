@@ -4,7 +4,7 @@ use super::{Head, signed_by_issuer};
 use crate::crypto::Crypto;
 use crate::error::{Code, Error};
 use crate::group::credential::{Body, Credential, Credentials, Role};
-use crate::group::identity::{Card, Identity};
+use crate::group::identity::Identity;
 use crate::limits::SEALED_INVITATION_BYTES;
 use crate::names::{GroupId, PeerId};
 use crate::random::Random;
@@ -55,8 +55,10 @@ wire_struct! {
 
 /// Whom an invitation is for, and what it makes of them.
 pub struct Invitee {
-    /// It, by the card that it handed out.
-    pub card: Card,
+    /// It.
+    pub peer: PeerId,
+    /// The key to which things are sealed for it.
+    pub sealing: [u8; 32],
     /// What it may do.
     pub role: Role,
     /// When the membership begins.
@@ -76,8 +78,8 @@ impl Invitee {
         serial: [u8; 8],
     ) -> Credential {
         let body = Body::Membership {
-            subject: self.card.peer,
-            sealing: self.card.sealing,
+            subject: self.peer,
+            sealing: self.sealing,
             role: self.role,
             from: self.from,
             until: self.until,

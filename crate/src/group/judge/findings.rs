@@ -66,6 +66,16 @@ impl Judge<'_> {
             .collect()
     }
 
+    /// When the last membership of everybody ends who is a member.
+    #[must_use]
+    pub fn ends(&self) -> Map<PeerId, Seconds> {
+        let end = |(peer, held): (&PeerId, &Vec<Member>)| {
+            let ends = held.iter().filter(|m| !m.ended).map(|m| m.until);
+            Some((*peer, ends.max()?))
+        };
+        self.members.iter().filter_map(end).collect()
+    }
+
     /// Who was a member and is none now, and why.
     #[must_use]
     pub fn former(&self) -> Map<PeerId, (How, Error)> {
@@ -142,6 +152,26 @@ impl Judge<'_> {
             all.extend(self.ever_support(issuer));
         }
         all
+    }
+
+    /// What shows somebody who came with an invitation after its last use that others came before.
+    #[must_use]
+    pub fn why_outnumbered(&self, peer: &PeerId) -> Vec<Credential> {
+        let late = self.outnumbered.iter().map(|(late, _)| late);
+        let with: Set<[u8; 32]> = late.filter(|(of, _)| of == peer).map(|(_, i)| *i).collect();
+        let came = self.members.values().flatten().filter(|member| {
+            let came_with = member.came_with.as_ref();
+            came_with.is_some_and(|came_with| with.contains(&came_with.invitation))
+        });
+        let places = came.flat_map(|member| {
+            let membership = member.came_with.map(|came_with| came_with.membership);
+            let counted = membership.and_then(|membership| self.counted.get(&membership));
+            member
+                .support
+                .iter()
+                .chain(counted.into_iter().flat_map(|set| set.iter()))
+        });
+        self.listed(&places.copied().collect())
     }
 
     /// What somebody's memberships rest on, whether they count or not.
