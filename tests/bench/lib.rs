@@ -25,6 +25,7 @@
 )]
 
 mod crypto;
+mod join;
 pub mod stage;
 mod store;
 mod sync;
@@ -47,6 +48,10 @@ pub const BENCHMARKS: &[Benchmark] = &[
     Benchmark {
         name: "crypto",
         run: crypto::run,
+    },
+    Benchmark {
+        name: "join",
+        run: join::run,
     },
     Benchmark {
         name: "store",

@@ -12,6 +12,7 @@ import { run, Stop, say } from './talk.mjs';
  */
 const BENCHMARKS = [
   { name: 'crypto', what: 'handshakes and signatures' },
+  { name: 'join', what: 'lengths of invitations, and what a join costs both sides' },
   { name: 'store', what: 'what a node does with 100 000 records' },
   { name: 'sync', what: 'finding out how two sets of records differ, beside negentropy' },
   { name: 'verify', what: 'records verified, singly and in batches, beside WebCrypto' },
