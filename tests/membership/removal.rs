@@ -147,6 +147,16 @@ fn whoever_is_removed_hears_why_and_is_off_at_once() {
     assert_eq!(told.code, Code::CredentialRevoked);
     assert!(told.detail.contains("spam"), "{told:?}");
     assert_eq!(code(world.connect(3)), Code::CredentialRevoked);
+    // It need not ask again when it starts anew.
+    world.run_for(1_000);
+    world.crash(3);
+    world.start(3);
+    let options = world.open_options();
+    let group = world.machines[0].app.group.unwrap();
+    assert!(world.ask(3, Command::OpenGroup { options, group }).is_ok());
+    world.set_cut(3, 0, true);
+    world.net.server_cut[3] = true;
+    assert_eq!(code(world.connect(3)), Code::CredentialRevoked);
     // What it has it keeps; the others keep what it wrote.
     assert!(shows(&mut world, 3, theirs));
     assert!((0..3).all(|m| shows(&mut world, m, theirs)));
@@ -307,6 +317,7 @@ fn whoever_leaves_is_gone_everywhere_and_may_be_invited_again() {
     // From before it leaves, as the one on a website would be.
     let text = link(&mut world, 1, Role::Member, 5);
     let handle = world.machines[3].app.handle();
+    world.removed.insert(of);
     assert!(end(&mut world, 3, EndCall::Leave).is_ok());
     let gone = world.machines[3].engine().status(handle).unwrap_err();
     assert_eq!(gone.code, Code::InvalidGroup);
@@ -318,7 +329,7 @@ fn whoever_leaves_is_gone_everywhere_and_may_be_invited_again() {
     assert!(world.run_until(5_000, |world| (0..3).all(|m| world.neighbor_count(m) == 2)));
     // What it wrote stays, and its old secrets lead nowhere: its membership has ended.
     assert!((0..3).all(|m| shows(&mut world, m, theirs)));
-    world.run_for(2_000);
+    // At once, by the same link.
     comes(&mut world, 3, &text);
     assert_eq!(peer(&world, 3), of);
     world.require_sound();

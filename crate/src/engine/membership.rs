@@ -96,6 +96,8 @@ impl Node {
             return;
         };
         if is_former {
+            // What we were told is kept: the next start need not ask again.
+            self.dirty = true;
             return;
         }
         match group.rotates_in(cx.random) {

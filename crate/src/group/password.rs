@@ -189,7 +189,7 @@ impl Group {
             subject: running.joiner,
             sealing: running.sealing,
             role,
-            from: own.from.max(Seconds(clock.wall_s)),
+            from: self.not_before(&running.joiner, own.from.max(Seconds(clock.wall_s))),
             until: own.until,
             issuer: self.state.peer.0,
             serial: cx.random.bytes(),

@@ -39,9 +39,11 @@ impl Roster {
         see(Held::Members, self.silent.len(), most);
     }
 
-    /// The members, `own` first.
+    /// The members, `own` first. Who is not told of yet is not shown.
     pub fn list(&self, own: PeerId) -> impl Iterator<Item = &MemberInfo> {
-        let others = self.members.values().filter(move |info| info.peer != own);
+        let is_told =
+            move |info: &&MemberInfo| info.peer != own && !self.silent.contains_key(&info.peer);
+        let others = self.members.values().filter(is_told);
         self.members.get(&own).into_iter().chain(others)
     }
 

@@ -2,7 +2,7 @@
 //! are kept.
 
 use super::Group;
-use super::credential::{Body, Credential, Credentials};
+use super::credential::{Body, Credential, Credentials, Role};
 use super::epoch::Secret;
 use super::judge::CameWith;
 use super::password::verifier::Verifier;
@@ -144,7 +144,7 @@ impl Security for Group {
         let (member, _) = self.judged(&clock, peer, &shown, true)?;
         let mut shown = shown.into_vec();
         if let Some(came_with) = member.came_with.filter(|c| c.admission.is_none()) {
-            shown.push(self.admission(&clock, &came_with)?);
+            shown.push(self.admission(&clock, peer, &came_with)?);
         }
         let (_, support) = self.judged(&clock, peer, &shown, false)?;
         let proof = Credentials::new(support.clone()).ok_or(Code::ChainTooLong)?;
@@ -360,7 +360,12 @@ impl Group {
     }
 
     /// Our word that somebody may come in with an invitation.
-    fn admission(&mut self, clock: &Clock, came_with: &CameWith) -> Result<Credential, Error> {
+    fn admission(
+        &mut self,
+        clock: &Clock,
+        peer: PeerId,
+        came_with: &CameWith,
+    ) -> Result<Credential, Error> {
         clock.check(Seconds(0), came_with.usable_until)?;
         let own = self.own_membership(clock)?;
         if own.invitations.contains(&came_with.invitation) {
@@ -368,9 +373,15 @@ impl Group {
                 "somebody who came with the same invitation cannot admit: another member must",
             ));
         }
+        if came_with.makes_admins && own.role != Role::Admin {
+            return Err(Error::new(Code::NotAuthorized)
+                .detail("the invitation can make admins: an admin must let its holder in"));
+        }
         let body = Body::Admission {
             membership: came_with.membership,
-            at: Seconds(clock.wall_s)
+            // Whoever comes again after it left comes later, also within one second.
+            at: self
+                .not_before(&peer, Seconds(clock.wall_s))
                 .max(came_with.begin)
                 .min(came_with.usable_until),
             issuer: self.state.peer.0,
