@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use peer_group::crypto::{Primitives as _, REAL};
 use peer_group::engine::command::{Command, EndCall, NewInvitation, Revoke, Store};
 use peer_group::engine::context::{Context, Ids, Requests};
-use peer_group::engine::event::Answer;
+use peer_group::engine::event::{Answer, Event};
 use peer_group::error::{Code, Error};
 use peer_group::graph::security::Security as _;
 use peer_group::graph::session::OwnSession;
@@ -24,6 +24,7 @@ use peer_group::wire::seconds::Seconds;
 use peer_group_tests::sim::options::Options;
 use peer_group_tests::sim::world::World;
 
+use super::issuing::{add, everywhere};
 use super::{code, peer};
 
 const HOUR_S: u64 = 3_600;
@@ -37,6 +38,18 @@ fn link(uses: u32) -> NewInvitation {
         max_uses: uses,
         ..NewInvitation::default()
     }
+}
+
+fn open(world: &mut World, machine: usize) {
+    world.start(machine);
+    let (group, options) = (
+        world.machines[machine].app.group.unwrap(),
+        world.open_options(),
+    );
+    let opened = world.ask(machine, Command::OpenGroup { options, group });
+    assert!(opened.is_ok(), "{opened:?}");
+    let online = world.connect(machine);
+    assert!(online.is_ok(), "{online:?}");
 }
 
 fn let_in(world: &mut World, machine: usize, text: &str) {
@@ -252,4 +265,68 @@ fn each_refusal_has_its_own_code() {
         [Code::InvitationRevoked, Code::NoMembersFound].contains(&code),
         "{code}"
     );
+}
+
+/// Two halves that do not hear of each other let in as many as the link says, each of them.
+#[test]
+fn after_two_halves_met_as_many_remain_as_the_link_says() {
+    for uses in [1, 2] {
+        let count = uses as usize;
+        let mut world = world(2 + 2 * count);
+        let own = world.group_of(2);
+        drop(own);
+        let text = world.invitation(0, link(uses));
+        let (first, second) = (2..2 + count, 2 + count..2 + 2 * count);
+        world.crash(1);
+        // Longer than what was announced at the server stands: it would tell.
+        world.run_for(200_000);
+        for machine in first.clone() {
+            let_in(&mut world, machine, &text);
+        }
+        world.run_for(5_000);
+        for machine in core::iter::once(0).chain(first.clone()) {
+            world.crash(machine);
+        }
+        world.run_for(200_000);
+        open(&mut world, 1);
+        for machine in second.clone() {
+            let_in(&mut world, machine, &text);
+        }
+        let theirs = add(&mut world, 2 + count, HOUR_S).unwrap();
+        world.run_for(5_000);
+        for machine in second.clone() {
+            let late = peer(&world, machine);
+            world.removed.insert(late);
+        }
+        for machine in core::iter::once(0).chain(first.clone()) {
+            open(&mut world, machine);
+        }
+        world.run_for(120_000);
+        for machine in second.clone() {
+            assert_eq!(
+                world.neighbor_count(machine),
+                0,
+                "{uses}: machine {machine}"
+            );
+            let mut heard = world.machines[machine].heard.iter();
+            let told = heard.any(|(_, event)| {
+                matches!(event, Event::ConnectionFailed { error, .. } if error.code == Code::InvitationUsedUp)
+            });
+            assert!(told, "{uses}: machine {machine} was not told");
+        }
+        let members: Vec<usize> = [0, 1].into_iter().chain(first).collect();
+        world.require_sound();
+        for machine in &members {
+            assert_eq!(world.neighbor_count(*machine), members.len() - 1);
+        }
+        // What the others wrote is gone, what these write is everywhere.
+        let id = add(&mut world, 2, HOUR_S).unwrap();
+        everywhere(&mut world, 2 + count, id, b"data");
+        for machine in members {
+            let handle = world.machines[machine].app.handle();
+            let id = theirs;
+            let read = world.ask(machine, Command::GetRecord { handle, id });
+            assert_eq!(code(read), Code::RecordNotFound);
+        }
+    }
 }
