@@ -1,4 +1,4 @@
-// Ending memberships in real browsers: who is removed hears why and is out, who leaves has gone everywhere,
+// Changing and ending memberships in real browsers: roles change on open handles, who is removed hears why and is out, who leaves has gone everywhere,
 // and invitations that were voided let nobody in.
 
 import assert from 'node:assert/strict';
@@ -17,7 +17,7 @@ const code = (page, ...call) =>
     (error) => error.code,
   );
 
-describe('ending memberships', { timeout: 300_000 }, () => {
+describe('changing and ending memberships', { timeout: 300_000 }, () => {
   let stage;
   let count = 0;
   const fresh = (kind) => {
@@ -68,6 +68,37 @@ describe('ending memberships', { timeout: 300_000 }, () => {
       await b.call('open', 'g', first.groupId);
       assert.equal(await code(b, 'connect', 'g'), 'credential-revoked');
       await Promise.all([a.isQuiet(), c.isQuiet()]);
+    });
+  }
+
+  for (const [one, other] of [
+    ['chromium', 'firefox'],
+    ['firefox', 'chromium'],
+  ]) {
+    test(`a ${one} changes the role of a ${other}, and changes it back`, LIMIT, async () => {
+      const [a, b, c] = [await fresh(one), await fresh(other), await fresh('chromium')];
+      const { second } = await meet(stage, a, b);
+      assert.equal(await code(b, 'invite', 'g', {}), 'not-authorized');
+      const change = async (role) => {
+        const from = await b.call('count', 'g');
+        await a.call('issue', 'g', second.peerId, { roles: [role] });
+        const updated = { change: 'updated', peerId: second.peerId };
+        await b.call('hear', 'g', 'member-changed', updated, { from });
+        await a.call('hear', 'g', 'member-changed', updated);
+        for (const page of [a, b]) {
+          const [member] = await page.call('members', 'g', { peerId: second.peerId });
+          assert.deepEqual(member.roles, [role]);
+        }
+      };
+      // On the open handle, without connecting again.
+      await change('inviting-member');
+      const invitation = await b.call('invite', 'g', {});
+      const third = await c.call('join', 'g', invitation);
+      await c.call('connect', 'g');
+      await Promise.all([linked(a, 'g', third.peerId), linked(b, 'g', third.peerId)]);
+      await change('member');
+      assert.equal(await code(b, 'invite', 'g', {}), 'not-authorized');
+      await Promise.all([a, b, c].map((page) => page.isQuiet()));
     });
   }
 
