@@ -3,7 +3,7 @@
 use peer_group::engine::command::{
     Command, EndCall, Expiry, NewInvitation, NewRecord, Revoke, Store,
 };
-use peer_group::engine::event::{Answer, Event, State};
+use peer_group::engine::event::{Answer, Event, MemberChange, State};
 use peer_group::error::{Code, Error};
 use peer_group::names::{PeerId, RecordId, Role};
 use peer_group_tests::sim::world::World;
@@ -106,6 +106,16 @@ fn shows(world: &mut World, machine: usize, id: RecordId) -> bool {
         .is_ok()
 }
 
+/// How often an app was told of that change of somebody.
+fn told(world: &World, machine: usize, of: PeerId, what: MemberChange) -> usize {
+    let heard = world.machines[machine].heard.iter();
+    heard
+        .filter(|(_, event)| {
+            matches!(event, Event::MemberChanged { change, peer, .. } if *change == what && *peer == of)
+        })
+        .count()
+}
+
 #[test]
 fn members_remove_nobody_and_admins_no_senior() {
     let mut world = office();
@@ -146,6 +156,12 @@ fn whoever_is_removed_hears_why_and_is_off_at_once() {
     let told = told.expect("it is told");
     assert_eq!(told.code, Code::CredentialRevoked);
     assert!(told.detail.contains("spam"), "{told:?}");
+    let of = peer(&world, 3);
+    world.run_for(2_000);
+    for machine in 0..3 {
+        assert_eq!(self::told(&world, machine, of, MemberChange::Revoked), 1);
+        assert_eq!(self::told(&world, machine, of, MemberChange::Left), 0);
+    }
     assert_eq!(code(world.connect(3)), Code::CredentialRevoked);
     // It need not ask again when it starts anew.
     world.run_for(1_000);
@@ -327,6 +343,10 @@ fn whoever_leaves_is_gone_everywhere_and_may_be_invited_again() {
     };
     assert!(matches!(world.ask(3, list), Ok(Answer::Groups(groups)) if groups.is_empty()));
     assert!(world.run_until(5_000, |world| (0..3).all(|m| world.neighbor_count(m) == 2)));
+    for machine in 0..3 {
+        assert_eq!(told(&world, machine, of, MemberChange::Left), 1);
+        assert_eq!(told(&world, machine, of, MemberChange::Revoked), 0);
+    }
     // What it wrote stays, and its old secrets lead nowhere: its membership has ended.
     assert!((0..3).all(|m| shows(&mut world, m, theirs)));
     // At once, by the same link.
