@@ -355,6 +355,52 @@ fn whoever_leaves_is_gone_everywhere_and_may_be_invited_again() {
     world.require_sound();
 }
 
+/// Somebody was let in by one half of a group while the other half moved on to new secrets.
+#[test]
+fn whom_nobody_here_knows_comes_back_by_the_door_all_the_same() {
+    let mut world = office();
+    // Its chain is too long for what is announced at the door.
+    let text = link(&mut world, 1, Role::Member, 5);
+    world.run_for(1_000);
+    for machine in 0..3 {
+        world.crash(machine);
+    }
+    world.run_for(200_000);
+    comes(&mut world, 4, &text);
+    world.run_for(2_000);
+    for machine in 3..5 {
+        world.crash(machine);
+    }
+    world.run_for(200_000);
+    open(&mut world, 0);
+    open(&mut world, 1);
+    let of = peer(&world, 2);
+    world.removed.insert(of);
+    assert!(remove(&mut world, 0, 2).is_ok());
+    world.run_for(15 * 60_000);
+    comes(&mut world, 5, &text);
+    world.run_for(2_000);
+    for machine in [0, 1, 5] {
+        world.crash(machine);
+    }
+    world.run_for(200_000);
+    // Neither has ever heard of the other, and one has the old secret.
+    open(&mut world, 5);
+    open(&mut world, 4);
+    assert!(world.run_until(60_000, |world| world.neighbor_count(4) == 1));
+    world.require_sound();
+}
+
+fn open(world: &mut World, machine: usize) {
+    world.start(machine);
+    let options = world.open_options();
+    let group = world.machines[machine].app.group.unwrap();
+    let opened = world.ask(machine, Command::OpenGroup { options, group });
+    assert!(opened.is_ok(), "{opened:?}");
+    let online = world.connect(machine);
+    assert!(online.is_ok(), "{online:?}");
+}
+
 #[test]
 fn leaving_without_a_network_forgets_the_group_here() {
     let mut world = world(1);

@@ -7,6 +7,7 @@ use peer_group::engine::command::Command;
 use peer_group::error::Code;
 use peer_group::names::{RequestId, Role};
 use peer_group::record::model::{Data, TypeName};
+use peer_group::record::reserved::{GUESS, id_half};
 use peer_group::wire::codec::Wire as _;
 use peer_group_tests::sim::dice::Dice;
 use peer_group_tests::sim::forger::frame_of;
@@ -228,7 +229,9 @@ fn a_plain_member_cannot_make_others_work() {
     let wall = world.wall();
     let mut guess = |data: &[u8]| {
         let mut body = forger.own(&mut dice, wall);
-        body.kind = TypeName::new("peer-group/guess").unwrap();
+        body.kind = TypeName::new(GUESS).unwrap();
+        // In the name of its creator, as records of that type are called.
+        body.id.0[..8].copy_from_slice(&id_half(&FAKE, GUESS, body.creator));
         body.data = Data::new(data.to_vec()).unwrap();
         body.expires = body.created.ms() + HOUR_MS;
         forger.sign(body).to_bytes()

@@ -90,7 +90,11 @@ fn scene(seed: u64, real: bool) -> Scene {
     let mut others: Vec<usize> = (2..MEMBERS).collect();
     let mut draw = || others.remove(dice.index(others.len()));
     let victims = if seed.is_multiple_of(2) { 2 } else { 1 };
-    let removed = (0..victims).map(|_| draw()).collect();
+    let mut removed: Vec<usize> = (0..victims).map(|_| draw()).collect();
+    // An admin removes no senior: of those who are admins by one link, chance says who that is.
+    while removed.get(1).is_some_and(|victim| *victim < 4) {
+        removed[1] = draw();
+    }
     let asleep = (0..ASLEEP).map(|_| draw()).collect();
     Scene {
         world,

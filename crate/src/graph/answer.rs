@@ -277,10 +277,19 @@ impl Graph {
             Code::ConnectionRefused => neighbors.map(|link| link.remote.address.clone()).collect(),
             _ => Vec::new(),
         };
+        let is_out = matches!(
+            error.code,
+            Code::CredentialRevoked | Code::InvitationRevoked | Code::InvitationUsedUp
+        );
+        let why = if is_out {
+            security.farewell(peer)
+        } else {
+            Vec::new()
+        };
         Refusal {
             error,
             alternatives,
-            why: security.farewell(peer),
+            why,
         }
     }
 

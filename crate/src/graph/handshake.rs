@@ -262,14 +262,21 @@ impl Graph {
             return;
         }
         let (node, purpose) = (link.remote.node, link.purpose);
-        let error = match purpose {
-            Purpose::Join => Error::new(Code::InvitationRevoked)
+        // With the secret of the door first: what we show counts there. Where the door is another one
+        // too, only those come in who are known.
+        let next = match purpose {
+            Purpose::Neighbor | Purpose::Direct => Some(Purpose::Join),
+            Purpose::Join if !self.newcomer => Some(Purpose::Return),
+            _ => None,
+        };
+        let error = match next {
+            None if self.newcomer => Error::new(Code::InvitationRevoked)
                 .detail("the group has voided the invitations that were out: ask for a new one"),
             _ => Error::new(Code::ConnectionFailed).detail("the other side has another secret"),
         };
         self.fail(cx, id, error.at(Reached::Handshake));
-        if !purpose.is_at_door() {
-            self.overlay.returns(cx.now.monotonic, node);
+        if let Some(next) = next {
+            self.overlay.returns(cx.now.monotonic, node, next);
             self.plan(cx);
         }
     }

@@ -42,8 +42,8 @@ struct Known {
     session: Option<Session>,
     next_dial: Millis,
     failures: u32,
-    /// It has another secret than we: dialed at the door.
-    returns: bool,
+    /// It has another secret than we: dialed like this.
+    returns: Option<Purpose>,
     learned: Millis,
 }
 
@@ -127,9 +127,9 @@ impl Overlay {
     }
 
     /// A node has another secret than we: it is dialed at the door, at once.
-    pub fn returns(&mut self, now: Millis, node: NodeId) {
+    pub fn returns(&mut self, now: Millis, node: NodeId, purpose: Purpose) {
         if let Some(known) = self.known.get_mut(&node) {
-            known.returns = true;
+            known.returns = Some(purpose);
             known.next_dial = now;
         }
     }
@@ -174,7 +174,7 @@ impl Overlay {
     pub fn linked(&mut self, node: NodeId) {
         if let Some(known) = self.known.get_mut(&node) {
             known.failures = 0;
-            known.returns = false;
+            known.returns = None;
             known.next_dial = 0;
         }
     }
@@ -218,7 +218,7 @@ impl Graph {
                     session,
                     next_dial: now,
                     failures: 0,
-                    returns: false,
+                    returns: None,
                     learned: now,
                 };
                 self.overlay.known.insert(node, known);
@@ -365,9 +365,9 @@ impl Graph {
             && let Some(known) = self.overlay.known.get(&node)
         {
             let (address, session) = (known.address.clone(), known.session.clone());
-            let purpose = match self.entry.filter(|_| self.newcomer) {
-                Some(entry) => entry,
-                None if known.returns => Purpose::Return,
+            let entry = self.entry.filter(|_| self.newcomer);
+            let purpose = match entry.or(known.returns) {
+                Some(purpose) => purpose,
                 None => Purpose::Neighbor,
             };
             self.overlay.last_dial = Some(now);
