@@ -9,9 +9,10 @@ import { Stage } from './stage.mjs';
 await ownNetwork(import.meta.url);
 
 const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-const [first, second, order, watching, records, hosting, entering, leaving, arriving] = [
-  ...README.matchAll(/```js\n(.*?)```/gs),
-].map(([, code]) => code);
+const codes = [...README.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code);
+assert.equal(codes.length, 11, 'each piece of code is run below');
+const [first, second, order, watching, records, hosting, entering] = codes;
+const [members, roles, leaving, arriving] = codes.slice(7);
 
 /** The README's code as an expression: the package and the server are where the test has them. */
 function beginning(code, origin, result) {
@@ -76,6 +77,21 @@ test('the code of the README does what it says', { timeout: 60_000 }, async () =
   const left = await a.raw.evaluate(goingOn(records, '(await records.list()).length'));
   await found;
   assert.equal(left, 1, 'the order is there, what was deleted is not');
+
+  const listed = says(a, 'somebody (admin): here\nsomebody (member): here');
+  await a.raw.evaluate(goingOn(members, 'undefined'));
+  await listed;
+  const groupId = await a.raw.evaluate('globalThis.group.groupId');
+  const peerId = await b.raw.evaluate('globalThis.group.peerId');
+  const known = `const [groupId, peerId] = ${JSON.stringify([groupId, peerId])};\n`;
+  const now = `(({ roles, credential }, { friendlyName }) =>
+    [roles[0], credential.notAfter.getUTCFullYear(), friendlyName])(
+      group.members({ peerId })[0], group.properties())`;
+  assert.deepEqual(await a.raw.evaluate(beginning(`${known}${roles}`, stage.origin, now)), [
+    'inviting-member',
+    2031,
+    'Tea at six',
+  ]);
 });
 
 test('identities and groups of the README move to another browser', {
