@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { ownNetwork } from './network.mjs';
 import { Page } from './page.mjs';
 import { Stage } from './stage.mjs';
+import { until } from './until.mjs';
 
 await ownNetwork(import.meta.url);
 
@@ -60,6 +61,8 @@ for (const kind of BROWSERS) {
       const all = ratio('messages') + ratio('sockets');
       assert.ok(all < TARGET_RATIO, `${all.toFixed(3)} of ${TARGET_RATIO}`);
 
+      // What others wrote is stored in turn, after it is shown.
+      assert.ok(await until(b.raw, 30_000, areStored, MANY), 'all are stored');
       await b.reload();
       const again = await b.run(openAgain, groupId);
       assert.equal(again.count, MANY);
@@ -137,4 +140,18 @@ async function openAgain(groupId) {
   beat();
   clearInterval(pulse);
   return { opened, listed, count, still };
+}
+
+/** Runs in the page: whether storage has that many records. */
+async function areStored(count) {
+  const done = (request) =>
+    new Promise((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+    });
+  const opened = await done(indexedDB.open('peer-group'));
+  const values = opened.transaction('values').objectStore('values');
+  const stored = await done(values.count(IDBKeyRange.bound('record/', 'record0')));
+  opened.close();
+  return stored >= count;
 }
