@@ -27,7 +27,7 @@ mod hall;
 mod metrics;
 mod outbox;
 mod pages;
-mod proxy;
+pub mod proxy;
 mod socket;
 mod tls;
 mod turn;

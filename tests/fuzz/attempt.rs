@@ -54,6 +54,11 @@ pub(crate) fn bounded<T>(input: &[u8], decode: impl FnOnce() -> T) -> T {
     decoded
 }
 
+/// Bytes held now.
+pub(crate) fn held() -> usize {
+    MEMORY.current_usage()
+}
+
 /// The most memory that a decoder took for a byte of an input since this was last asked.
 pub(crate) fn take_worst() -> f64 {
     WORST.swap(0, Ordering::Relaxed) as f64 / 10.0

@@ -29,9 +29,10 @@ use peer_group::wire::password::{Asking, Challenge};
 use peer_group::wire::rendezvous::{ClientMessage, ServerMessage};
 use peer_group::wire::sync::{Answers, Digests, Message};
 use peer_group::wire::text::{self, TextKind};
+use peer_group_signaling::rooms::{Crowd, Note, Search};
 
 use crate::attempt::bounded;
-use crate::{pair, records, rooms, turn};
+use crate::{cluster, heads, pair, records, relays, rooms, turn};
 
 /// Something that inputs are thrown at.
 pub(crate) struct Target {
@@ -65,6 +66,9 @@ pub(crate) const TARGETS: &[Target] = &[
     decoder("sdp", sdp),
     decoder("client-message", whole::<ClientMessage>),
     decoder("server-message", whole::<ServerMessage>),
+    decoder("note", whole::<Note>),
+    decoder("far-search", whole::<Search>),
+    decoder("crowd", whole::<Crowd>),
     decoder("server-url", server_url),
     decoder("node-address", node_address),
     decoder("invitation", invitation),
@@ -74,7 +78,6 @@ pub(crate) const TARGETS: &[Target] = &[
     decoder("credentials", whole::<Credentials>),
     decoder("control", whole::<Control>),
     decoder("properties", whole::<SignedProperties>),
-    decoder("control", whole::<Control>),
     decoder("asking", whole::<Asking>),
     decoder("challenge", whole::<Challenge>),
     decoder("identity", identity),
@@ -99,8 +102,26 @@ pub(crate) const TARGETS: &[Target] = &[
         share: 2,
     },
     Target {
+        name: "cluster",
+        run: cluster::run,
+        longest: 512,
+        share: 2,
+    },
+    Target {
         name: "turn",
         run: turn::run,
+        longest: 512,
+        share: 1,
+    },
+    Target {
+        name: "relays",
+        run: relays::run,
+        longest: 512,
+        share: 1,
+    },
+    Target {
+        name: "heads",
+        run: heads::run,
         longest: 512,
         share: 1,
     },

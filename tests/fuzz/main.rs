@@ -5,15 +5,20 @@
 //! tools around them a nightly compiler. The stable compiler can count edges by itself (`covered.sh`,
 //! `coverage.rs`), so the search is guided by coverage on Linux; where a build has no counters, it
 //! changes the corpus at random.
+#![allow(clippy::expect_used, reason = "what is not as expected is a finding")]
 
 mod attempt;
+mod cluster;
 mod corpus;
 mod coverage;
 mod decoders;
+mod heads;
+mod model;
 mod mutate;
 mod pair;
 mod passwords;
 mod records;
+mod relays;
 mod rooms;
 mod samples;
 mod search;

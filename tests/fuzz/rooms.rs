@@ -3,22 +3,29 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use peer_group::crypto::{FAKE, Primitives as _, tag_of};
-use peer_group::names::Topic;
+use peer_group::names::{Tag, Topic};
 use peer_group::time::{Millis, Now};
-use peer_group::wire::codec::{Bytes, Reader, Wire as _};
+use peer_group::wire::codec::{Bytes, List, Reader, Wire as _};
 use peer_group::wire::rendezvous::{
-    ClientMessage, ServerMessage, join_signed_bytes, resolve_signed_bytes,
+    ClientMessage, Payload, RefusedReason, ServerMessage, join_signed_bytes, resolve_signed_bytes,
 };
-use peer_group_signaling::rooms::{Address, Config, ConnId, Limits, Out, Rate, Receipt, Rooms};
+use peer_group_signaling::rooms::{
+    Address, Config, ConnId, Limits, Machine, Note, Out, Rate, Receipt, Rooms,
+};
+
+use crate::attempt::held;
+use crate::model::{Model, Step};
 
 const ORIGIN: &str = "a:1";
 /// Steps of one script: more take time and find no more.
 const STEPS: usize = 64;
 /// Sockets and secrets that a script may name.
 const NAMES: u8 = 6;
+/// Bytes that a server without anybody may hold: queues keep what they once needed.
+const EMPTY_BYTES: usize = 32 * 1024;
 
 /// Bounds that a short script can reach.
-fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     let rate = |per_second, burst| Rate { per_second, burst };
     Limits {
         connections: 5,
@@ -43,26 +50,57 @@ fn limits() -> Limits {
     }
 }
 
-/// The rules, and what they said.
-struct Scene {
-    rooms: Rooms,
+/// The secret of a name, and its tag.
+pub(crate) fn secret(name: u8) -> ([u8; 32], Tag) {
+    let r = [name % NAMES; 32];
+    (r, tag_of(&FAKE, &r))
+}
+
+/// One server, and what must be true of it.
+pub(crate) struct Scene {
+    pub(crate) rooms: Rooms,
+    pub(crate) model: Model,
     now: Millis,
-    challenges: BTreeMap<ConnId, [u8; 32]>,
+    /// The newest socket of each name.
+    names: BTreeMap<u8, ConnId>,
+    sockets: u64,
+    sent: u32,
     receipts: VecDeque<Receipt>,
-    open: Vec<ConnId>,
-    granted: bool,
+    pub(crate) granted: bool,
 }
 
 impl Scene {
-    fn now(&self) -> Now {
+    pub(crate) fn new(machine: Option<Machine>) -> Self {
+        let config = Config {
+            limits: limits(),
+            machine,
+            ..Config::default()
+        };
+        let seed = [machine.map_or(5, |[first, ..]| first); 32];
+        Self {
+            rooms: Rooms::new(config, seed, &FAKE),
+            model: Model::new(limits(), machine.is_some()),
+            now: 1_000,
+            names: BTreeMap::new(),
+            sockets: 0,
+            sent: 0,
+            receipts: VecDeque::new(),
+            granted: false,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Now {
         Now {
             monotonic: self.now,
             wall: 1_790_000_000_000 + self.now,
         }
     }
 
-    /// Does what the rules say, and checks what can be seen from outside.
-    fn drain(&mut self) {
+    /// Does what the rules say, and checks it.
+    pub(crate) fn drain(&mut self, mut step: Step) {
+        self.rooms.tick(self.now());
+        let due = self.rooms.next_timeout();
+        assert!(due.is_none_or(|due| due > self.now), "due for ever");
         while let Some(out) = self.rooms.poll() {
             match out {
                 Out::Send {
@@ -71,84 +109,112 @@ impl Scene {
                     receipt,
                 } => {
                     let message = ServerMessage::from_bytes(&bytes);
-                    assert!(message.is_ok(), "the server said what is no message");
-                    if let Ok(ServerMessage::Welcome { challenge, .. }) = message {
-                        self.challenges.insert(conn, challenge);
-                        self.granted = true;
-                    }
+                    let message = message.expect("the server said what is no message");
+                    let is_frame = matches!(message, ServerMessage::Relay { .. });
+                    assert!(is_frame == receipt.is_some(), "a receipt for each frame");
+                    self.granted |= matches!(message, ServerMessage::Welcome { .. });
+                    self.model.hears(self.now, &mut step, conn, message);
                     self.receipts.extend(receipt);
                 }
-                Out::Close { conn, .. } => self.open.retain(|open| *open != conn),
+                Out::Close { conn, .. } => self.model.closed(conn),
             }
         }
-        let (limits, counts) = (limits(), self.rooms.counts());
-        assert!(counts.sockets == self.open.len() as u64);
-        assert!(counts.sockets <= limits.connections as u64);
-        assert!(counts.tags <= counts.sockets, "a tag without a socket");
-        assert!(counts.topics <= limits.topics as u64);
-        assert!(
-            counts.announcements <= counts.tags * 2,
-            "nobody stands there"
-        );
-        assert!(counts.pairs <= limits.pairs as u64);
-        let under_way: usize = self.receipts.len();
-        // Each costs at least its head; two windows for each of the pairs that there were.
-        assert!(under_way <= STEPS, "more frames than were sent");
+        self.model.ends(self.now, &step, self.rooms.counts());
     }
 
-    /// One step of a script; none when it is at its end.
-    fn step(&mut self, script: &mut Reader<'_>) -> Option<()> {
-        let [what, who, other] = script.array().ok()?;
-        let (conn, key) = (ConnId(u64::from(who % NAMES)), [who % 3; 32]);
-        let r = [other % NAMES; 32];
-        let (topic, tag) = (Topic(FAKE.public_key(&key)), tag_of(&FAKE, &r));
-        let challenge = self.challenges.get(&conn).copied().unwrap_or_default();
-        let message = match what % 16 {
-            0 => {
-                self.open.retain(|open| *open != conn);
-                self.open.push(conn);
-                let address = Address::V4([192, 0, 2, other % 3]);
-                self.rooms
-                    .connected(self.now(), conn, ORIGIN.to_owned(), address);
-                return Some(());
-            }
-            1 => {
-                self.open.retain(|open| *open != conn);
-                self.rooms.disconnected(self.now(), conn);
-                return Some(());
-            }
-            2 => {
-                // Seconds, and now and then minutes.
-                self.now += Millis::from(who) * Millis::from(other % 8) * 50;
-                self.rooms.tick(self.now());
-                return Some(());
+    /// Time passes.
+    pub(crate) fn wait(&mut self, ms: Millis) {
+        self.now += ms;
+        self.drain(Step::default());
+    }
+
+    fn come(&mut self, name: u8, address: u8) {
+        self.sockets += 1;
+        let conn = ConnId(self.sockets);
+        self.names.insert(name, conn);
+        self.model.opened(conn);
+        let address = Address::V4([192, 0, 2, address % 3]);
+        self.rooms
+            .connected(self.now(), conn, ORIGIN.to_owned(), address);
+        self.drain(Step::default());
+    }
+
+    fn go(&mut self, conn: ConnId) {
+        self.model.closed(conn);
+        self.rooms.disconnected(self.now(), conn);
+        self.drain(Step::default());
+    }
+
+    fn say(&mut self, conn: ConnId, bytes: &[u8]) {
+        let step = match ClientMessage::from_bytes(bytes) {
+            Ok(message) => self.model.asks(conn, message),
+            Err(_) => Step::default(),
+        };
+        self.rooms.received(self.now(), conn, bytes);
+        self.drain(step);
+    }
+
+    /// A step of a script; none when it is at its end.
+    pub(crate) fn step(&mut self, step: [u8; 3], script: &mut Reader<'_>) -> Option<()> {
+        let [what, who, other] = step;
+        let name = who % NAMES;
+        // Where nobody of that name came, one that never did.
+        let conn = self.names.get(&name).copied().unwrap_or(ConnId(0));
+        match what % 16 {
+            0 => self.come(name, other),
+            1 => self.go(conn),
+            // Seconds, and now and then minutes.
+            2 => self.wait(Millis::from(who) * Millis::from(other % 8) * 50),
+            3 if other == 255 => {
+                let servers = List::default();
+                self.rooms.go_away(self.now(), 5_000, &servers);
+                self.drain(Step::default());
             }
             3 => {
                 if let Some(receipt) = self.receipts.pop_front() {
                     self.rooms.taken(self.now(), receipt);
                 }
-                return Some(());
+                self.drain(Step::default());
             }
             4 => {
                 let len = script.length(256).ok()?;
-                self.rooms
-                    .received(self.now(), conn, script.take(len).ok()?);
-                return Some(());
+                self.say(conn, script.take(len).ok()?);
             }
+            _ => {
+                let message = self.message(step, conn)?;
+                self.say(conn, &message.to_bytes());
+            }
+        }
+        Some(())
+    }
+
+    fn message(&mut self, [what, who, other]: [u8; 3], conn: ConnId) -> Option<ClientMessage> {
+        let (r, tag) = secret(other);
+        let key = [who % 3; 32];
+        let topic = Topic(FAKE.public_key(&key));
+        let challenge = self.model.challenge(conn);
+        Some(match what % 16 {
             5 => ClientMessage::Hello {
                 version: 1,
                 features: 0,
             },
             6 => ClientMessage::Listen { r },
-            7 => ClientMessage::Join {
-                topic,
-                signature: FAKE.sign(&key, &join_signed_bytes(topic, ORIGIN, &challenge, tag, 60)),
-                tag,
-                r,
-                ttl_s: 60,
-                want: other,
-                announcement: Bytes::default(),
-            },
+            7 => {
+                // From nothing to more than it may be.
+                let ttl_s = u16::from(what / 16) * 20;
+                ClientMessage::Join {
+                    topic,
+                    signature: FAKE.sign(
+                        &key,
+                        &join_signed_bytes(topic, ORIGIN, &challenge, tag, ttl_s),
+                    ),
+                    tag,
+                    r,
+                    ttl_s,
+                    want: other,
+                    announcement: Bytes::default(),
+                }
+            }
             8 => ClientMessage::Resolve {
                 topic,
                 signature: FAKE.sign(&key, &resolve_signed_bytes(topic, ORIGIN, &challenge)),
@@ -157,66 +223,79 @@ impl Scene {
             9 => ClientMessage::Refresh {
                 topic,
                 tag,
-                announcement: None,
+                announcement: (what >= 128).then(Bytes::default),
                 want: 2,
             },
             10 | 11 => ClientMessage::Signal {
                 to: tag,
-                payload: Bytes::default(),
+                payload: self.payload(usize::from(what / 32) * 2048)?,
             },
             12 => ClientMessage::Leave { tag },
+            13 if what >= 128 => ClientMessage::Turn {},
             13 => ClientMessage::Ping {},
             _ => ClientMessage::Relay {
                 to: tag,
                 frame: Bytes::new(vec![7; usize::from(other) * 4])?,
             },
+        })
+    }
+
+    /// Like no other.
+    fn payload(&mut self, more: usize) -> Option<Payload> {
+        self.sent += 1;
+        let mut bytes = vec![0; more];
+        bytes.extend(self.sent.to_be_bytes());
+        Bytes::new(bytes)
+    }
+
+    /// Something comes from another machine; what is answered.
+    pub(crate) fn noted(&mut self, to: Tag, note: Note) -> Option<RefusedReason> {
+        let step = match &note {
+            Note::Signal { from, payload } => self.model.passes_on(*from, to, payload.clone()),
+            _ => Step::default(),
         };
-        self.rooms.received(self.now(), conn, &message.to_bytes());
-        Some(())
+        let answer = self.rooms.noted(self.now(), to, note);
+        self.drain(step);
+        answer
+    }
+
+    /// All go: nothing of them is left, and nothing is waited for.
+    pub(crate) fn all_go(&mut self) {
+        for conn in self.model.open() {
+            self.go(conn);
+        }
+        self.wait(3_600_000);
+        let counts = self.rooms.counts();
+        let left = [
+            counts.sockets,
+            counts.addresses,
+            counts.tags,
+            counts.topics,
+            counts.announcements,
+            counts.pairs,
+        ];
+        assert!(left == [0; 6], "left behind: {left:?}");
+        assert!(self.rooms.next_timeout().is_none(), "waits for nothing");
     }
 }
 
 /// Runs a script; true if somebody was welcomed in it.
 pub(crate) fn run(script: &[u8]) -> bool {
-    let config = Config {
-        limits: limits(),
-        ..Config::default()
-    };
-    let mut scene = Scene {
-        rooms: Rooms::new(config, [5; 32], &FAKE),
-        now: 1_000,
-        challenges: BTreeMap::new(),
-        receipts: VecDeque::new(),
-        open: Vec::new(),
-        granted: false,
-    };
+    let before = held();
+    let mut scene = Scene::new(None);
     let mut script = Reader::new(script);
     for _ in 0..STEPS {
-        let went_on = scene.step(&mut script).is_some();
-        scene.drain();
-        if !went_on {
+        let Ok(step) = script.array() else { break };
+        if scene.step(step, &mut script).is_none() {
             break;
         }
     }
-    // When all have gone, nothing of them is left, and nothing is waited for.
-    for conn in std::mem::take(&mut scene.open) {
-        scene.rooms.disconnected(scene.now(), conn);
-    }
-    scene.now += 3_600_000;
-    scene.rooms.tick(scene.now());
-    scene.drain();
-    let counts = scene.rooms.counts();
-    let left = [
-        counts.sockets,
-        counts.addresses,
-        counts.tags,
-        counts.topics,
-        counts.announcements,
-        counts.pairs,
-    ];
-    assert!(left == [0; 6], "left behind: {left:?}");
-    assert!(scene.rooms.next_timeout().is_none(), "waits for nothing");
-    scene.granted
+    scene.all_go();
+    let Scene { rooms, granted, .. } = scene;
+    let bytes = held().saturating_sub(before);
+    assert!(bytes <= EMPTY_BYTES, "{bytes} bytes held for nobody");
+    drop(rooms);
+    granted
 }
 
 /// Two that meet, signal and relay, in as few steps as it takes.
@@ -226,8 +305,8 @@ pub(crate) fn scripts() -> Vec<Vec<u8>> {
         [0, 2, 1],
         [5, 1, 0],
         [5, 2, 0],
-        [7, 1, 1],
-        [7, 2, 2],
+        [7 + 16 * 3, 1, 1],
+        [7 + 16 * 3, 2, 2],
     ];
     let talk = [[10, 1, 2], [10, 2, 1], [14, 1, 2], [14, 2, 1], [3, 0, 0]];
     let end = [[9, 1, 1], [2, 200, 7], [12, 1, 1], [1, 2, 0]];

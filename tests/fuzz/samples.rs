@@ -19,17 +19,21 @@ use peer_group::wire::codec::{Bytes, List, Text, Wire};
 use peer_group::wire::link::{ByeReason, Frame, Packet, Reply, Scope, Signal, Trickle};
 use peer_group::wire::numbers::{invitation, record, stored};
 use peer_group::wire::rendezvous::{
-    ClientMessage, ErrorReason, RefusedReason, RelayClosedReason, ServerMessage,
+    ClientMessage, Entry, ErrorReason, RefusedReason, RelayClosedReason, ServerMessage,
 };
 use peer_group::wire::seconds::Seconds;
 use peer_group::wire::sync::Message;
 use peer_group::wire::text::{self, TextKind};
+use peer_group_signaling::rooms::{Crowd, Note, Search};
 
 use crate::attempt::attempt;
+use crate::cluster;
 use crate::decoders::Target;
+use crate::heads;
 use crate::pair::{self, What};
 use crate::passwords;
 use crate::records;
+use crate::relays;
 use crate::rooms;
 use crate::turn;
 
@@ -49,6 +53,7 @@ impl Samples {
         for made in [
             frames(),
             signaling(),
+            between_servers(),
             credentials(),
             kept_records(),
             shown(),
@@ -68,7 +73,10 @@ impl Samples {
         let own = match target.name {
             "pair" => return self.scripts.clone(),
             "rooms" => return rooms::scripts(),
+            "cluster" => return cluster::scripts(),
             "turn" => return turn::scripts(),
+            "relays" => return relays::scripts(),
+            "heads" => return heads::scripts(),
             _ => self.messages.iter(),
         };
         own.filter(|message| message.len() <= target.longest)
@@ -251,6 +259,40 @@ fn signaling() -> Vec<Vec<u8>> {
             reason: RelayClosedReason::Gone,
         },
     ]));
+    all
+}
+
+fn between_servers() -> Vec<Vec<u8>> {
+    let tag = Tag([3; 16]);
+    let mut all = bytes([
+        Note::Claimed {
+            machine: [1; 16],
+            for_ms: 90_000,
+        },
+        Note::Signal {
+            from: tag,
+            payload: small(200),
+        },
+        Note::Gone { tag },
+    ]);
+    all.extend(bytes([
+        Search {
+            asker: Some(tag),
+            want: 16,
+        },
+        Search {
+            asker: None,
+            want: 2,
+        },
+    ]));
+    let entry = |len| Entry {
+        tag,
+        announcement: small(len),
+    };
+    all.extend(bytes([Crowd {
+        size: 300,
+        sample: List::first(vec![entry(256), entry(0)]),
+    }]));
     all
 }
 

@@ -9,15 +9,17 @@ use crate::settings::Network;
 
 /// Who is at the other end of a connection, as far as can be believed.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Client {
-    pub(super) ip: IpAddr,
+pub struct Client {
+    /// Its address.
+    pub ip: IpAddr,
     /// The host and port that it dialled, if a proxy says so.
-    pub(super) host: Option<String>,
+    pub host: Option<String>,
 }
 
 /// What a request's headers say of who sent it. They are believed only from a trusted proxy, and
 /// only as far as the chain of trusted proxies goes: anybody can write headers.
-pub(super) fn client(peer: IpAddr, trusted: &[Network], headers: &HeaderMap) -> Client {
+#[must_use]
+pub fn client(peer: IpAddr, trusted: &[Network], headers: &HeaderMap) -> Client {
     let peer = peer.to_canonical();
     let is_trusted = |ip: IpAddr| trusted.iter().any(|network| network.holds(ip));
     if !is_trusted(peer) {
