@@ -53,7 +53,12 @@ const ONE_COPY: &[&str] = &[
 const WEBSOCKETS: &[&str] = &["sha1", "tungstenite"];
 
 /// Build tools and benchmarks, in nothing that is shipped: their dependencies count for licences only.
-const TOOLS: &[&str] = &["peer-group-bench", "peer-group-bench-server", "xtask"];
+const TOOLS: &[&str] = &[
+    "peer-group-bench",
+    "peer-group-bench-server",
+    "peer-group-fuzz",
+    "xtask",
+];
 
 struct Package {
     name: String,
