@@ -36,6 +36,30 @@ impl Group {
         Ok((member, support))
     }
 
+    /// Looks at all we know, whatever the time.
+    pub(super) fn with_judge<T>(&mut self, look: impl FnOnce(&Judge<'_>) -> T) -> T {
+        let all = self.state.proof.iter().chain(self.known.values());
+        let (group, verified) = (self.state.group, &mut self.verified);
+        look(&Judge::new(
+            self.crypto,
+            group,
+            &Clock::TIMELESS,
+            all,
+            verified,
+        ))
+    }
+
+    /// Who is an admin or was one, by all we know, what waits, and what somebody shows.
+    pub(super) fn admins_with<'a>(
+        &'a mut self,
+        shown: impl Iterator<Item = &'a Credential>,
+    ) -> Vec<[u8; 32]> {
+        let known = self.state.proof.iter().chain(self.known.values());
+        let all = known.chain(&self.pending).chain(shown);
+        let (group, verified) = (self.state.group, &mut self.verified);
+        Judge::new(self.crypto, group, &Clock::TIMELESS, all, verified).admins(true)
+    }
+
     pub(super) fn ever(&mut self) -> &Ever {
         let all = self.state.proof.iter().chain(self.known.values());
         let (group, verified) = (self.state.group, &mut self.verified);
@@ -50,7 +74,6 @@ impl Group {
                 former: judge.former(),
                 ends: judge.ends(),
                 admins: judge.admins(false),
-                ever_admins: judge.admins(true),
                 revocations: judge.removals(),
             }
         })
