@@ -92,10 +92,30 @@ impl Group {
             return false;
         }
         if self.secrets.len() >= WAITING_SECRETS {
-            self.secrets.remove(0);
+            let goes = self.most_dispensable();
+            self.secrets.remove(goes);
         }
         self.secrets.push(secret.clone());
         true
+    }
+
+    /// Of the secrets that wait: anybody can sign some, so first those of nobody we know as an admin,
+    /// then those of the admin that made the most, the oldest first.
+    fn most_dispensable(&mut self) -> usize {
+        let issuers: Vec<[u8; 32]> = self.secrets.iter().map(|s| s.body.issuer).collect();
+        let mut goes = (0, 0);
+        for (at, issuer) in issuers.iter().enumerate() {
+            let made = issuers.iter().filter(|other| *other == issuer).count();
+            let weight = if self.in_office(issuer) {
+                made
+            } else {
+                WAITING_SECRETS + 1
+            };
+            if weight > goes.0 {
+                goes = (weight, at);
+            }
+        }
+        goes.1
     }
 
     /// The one in use and the one before.

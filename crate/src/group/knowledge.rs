@@ -87,10 +87,28 @@ impl Group {
 
     /// Keeps what somebody's membership rests on, and tells the neighbors what is new of it.
     pub(super) fn learn(&mut self, support: Vec<Credential>) {
+        // However many members somebody makes, admins can end memberships.
+        let ordinary = limits::CONTROL_ITEMS - limits::REMOVAL_ITEMS;
+        let mut admins = Vec::new();
+        if self.known.len() + support.len() > ordinary {
+            admins = self.admins_with(support.iter());
+            admins.push(self.state.group.0);
+        }
         for credential in support {
             let id = credential.id(self.crypto);
-            let full = self.known.len() >= limits::CONTROL_ITEMS;
-            if !full && !self.known.contains_key(&id) && !self.state.proof.contains(&credential) {
+            let ends = matches!(
+                credential.body,
+                Body::Revocation { .. } | Body::Vouch { .. }
+            );
+            let room = if ends && admins.contains(credential.issuer()) {
+                limits::CONTROL_ITEMS
+            } else {
+                ordinary
+            };
+            if self.known.len() < room
+                && !self.known.contains_key(&id)
+                && !self.state.proof.contains(&credential)
+            {
                 let own = issuing::is_about(&credential, &self.state.peer);
                 self.news.push(
                     Control::Credential {
