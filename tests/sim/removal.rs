@@ -260,7 +260,13 @@ fn whoever_is_removed_gets_nothing_new_and_sleepers_come_back() {
                         break;
                     }
                     match catch_unwind(|| run(seed, wants_real())) {
-                        Ok(millis) => took.lock().unwrap().push(millis),
+                        Ok(millis) => {
+                            let mut took = took.lock().unwrap();
+                            took.push(millis);
+                            if took.len().is_multiple_of(100) {
+                                println!("removal: {} of {count} seeds", took.len());
+                            }
+                        }
                         Err(_) => failed.lock().unwrap().push(seed),
                     }
                 }
