@@ -36,7 +36,7 @@ pub use config::{Config, Limits, Rate};
 pub use counts::Counts;
 use far::Afar;
 pub use far::{Asked, Crowd, Far, Machine, Note, Search};
-pub use relay::Receipt;
+pub use relay::{Half, Halves, Receipt};
 use relay::{PairId, Pairs};
 use tags::Tags;
 use topics::Topics;

@@ -20,6 +20,8 @@ const UNDER_WAY: usize = 4096;
 /// A message on its way.
 enum Message {
     Note(Tag, Vec<u8>),
+    /// Of a pair, which is to know if nobody hears it.
+    Frame(u64, Tag, Vec<u8>),
     Signal(ConnId, Tag, Vec<u8>),
     Search(Vec<u8>, Asked),
     Signalled(ConnId, Tag, Option<RefusedReason>),
@@ -79,6 +81,9 @@ impl Cluster {
                     Far::Tell { to, note } => {
                         self.send(at, Message::Note(to, note.to_bytes()));
                     }
+                    Far::Carry { pair, to, note } => {
+                        self.send(at, Message::Frame(pair, to, note.to_bytes()));
+                    }
                     Far::Signal { conn, to, note } => {
                         self.send(at, Message::Signal(conn, to, note.to_bytes()));
                     }
@@ -108,7 +113,7 @@ impl Cluster {
             return;
         };
         match message {
-            Message::Note(..) => {}
+            Message::Note(..) | Message::Frame(..) => {}
             Message::Signal(conn, to, _) | Message::Signalled(conn, to, _) => {
                 self.signalled(from, conn, to, Some(RefusedReason::Gone));
             }
@@ -127,6 +132,17 @@ impl Cluster {
         match message {
             Message::Note(to, note) => {
                 for at in self.who_hears(others, to) {
+                    self.noted(at, to, &note);
+                }
+            }
+            Message::Frame(pair, to, note) => {
+                let all = self.who_hears(others, to);
+                if all.is_empty() {
+                    let scene = &mut self.scenes[from];
+                    scene.rooms.lost(scene.now(), pair);
+                    scene.drain(Step::default());
+                }
+                for at in all {
                     self.noted(at, to, &note);
                 }
             }
@@ -161,6 +177,21 @@ impl Cluster {
         self.collect();
     }
 
+    /// It comes, and will come again.
+    fn repeat(&mut self, at: usize) {
+        let again = match self.under_way.get(at) {
+            Some((from, Message::Note(to, note))) => (*from, Message::Note(*to, note.clone())),
+            Some((from, Message::Frame(pair, to, note))) => {
+                (*from, Message::Frame(*pair, *to, note.clone()))
+            }
+            _ => return,
+        };
+        if self.under_way.len() < UNDER_WAY / 2 {
+            self.under_way.push_back(again);
+        }
+        self.arrive(at);
+    }
+
     fn who_hears(&self, mut machines: Vec<usize>, tag: Tag) -> Vec<usize> {
         machines.retain(|at| self.heard[*at].tags.contains(&tag));
         machines
@@ -188,6 +219,12 @@ impl Cluster {
         scene.rooms.claim_again(scene.now());
     }
 
+    fn parted(&mut self, at: usize, machine: Option<Machine>) {
+        let scene = &mut self.scenes[at];
+        scene.rooms.parted(scene.now(), machine);
+        scene.drain(Step::default());
+    }
+
     fn all_arrive(&mut self) {
         self.collect();
         while !self.under_way.is_empty() {
@@ -213,8 +250,9 @@ impl Cluster {
             20 => self.lose(number),
             21 => {
                 self.alone[at] = !self.alone[at];
-                if !self.alone[at] {
-                    self.claim_again(at);
+                match self.alone[at] {
+                    true => self.parted(at, None),
+                    false => self.claim_again(at),
                 }
             }
             22 => self.full[at] = !self.full[at],
@@ -231,6 +269,8 @@ impl Cluster {
                 };
                 self.scenes[at].noted(to, note);
             }
+            27 => self.repeat(number),
+            28 => self.parted(at, Some(machine(usize::from(who) % MACHINES))),
             _ => self.all_arrive(),
         }
         self.collect();
@@ -298,7 +338,20 @@ pub(crate) fn scripts() -> Vec<Vec<u8>> {
         [2, 20, 2],
         [21, 0, 0],
     ];
-    let all = [&come[..], &talk, &moves, &alone];
+    let relay = [
+        [B | 10, 2, 1],
+        ARRIVE,
+        [14, 1, 2],
+        ARRIVE,
+        [B | 14, 2, 1],
+        [27, 0, 0],
+        [B | 3, 0, 0],
+        [14, 1, 2],
+        [20, 0, 0],
+        [2, 100, 1],
+        ARRIVE,
+    ];
+    let all = [&come[..], &talk, &relay, &moves, &alone];
     (1..=all.len())
         .map(|parts| all[..parts].concat().concat())
         .collect()

@@ -107,6 +107,10 @@ impl Model {
                     self.wrote.insert((from, *to));
                     step.signal = self.holder(*to).map(|conn| (conn, from, payload.clone()));
                 }
+                // Who sends frames elsewhere takes those that come from there.
+                ClientMessage::Relay { to, .. } if self.cluster && self.holder(*to).is_none() => {
+                    self.wrote.insert((from, *to));
+                }
                 // Who was asked begins, and then both may.
                 ClientMessage::Relay { to, frame } if self.know_each_other(*to, from) => {
                     step.frame = self.holder(*to).map(|conn| (conn, from, frame.clone()));
@@ -126,6 +130,16 @@ impl Model {
         self.wrote.insert((from, to));
         Step {
             signal: self.holder(to).map(|conn| (conn, from, payload)),
+            ..Step::default()
+        }
+    }
+
+    /// Another machine is about to pass on a frame, which only who was asked may send first.
+    pub(crate) fn carries(&self, from: Tag, to: Tag, frame: RelayFrame) -> Step {
+        let holder = self.holder(to);
+        let holder = holder.filter(|_| self.know_each_other(from, to));
+        Step {
+            frame: holder.map(|conn| (conn, from, frame)),
             ..Step::default()
         }
     }
@@ -183,12 +197,19 @@ impl Model {
                 let expected = step.frame.take();
                 assert!(expected == Some((conn, from, frame)), "a stray frame");
                 let to = self.tag_of(conn).expect("relayed to who has no tag");
+                if self.holder(from).is_none() {
+                    // What is under way between machines, only they know.
+                    return;
+                }
                 let bytes = self.under_way.entry((from, to)).or_default();
                 *bytes += cost;
                 assert!(*bytes <= self.limits.relay_bytes, "more than the window");
             }
             ServerMessage::RelayCredit { to, bytes } => {
                 let own = self.tag_of(conn).expect("credit for who has no tag");
+                if self.cluster && self.holder(to).is_none() {
+                    return;
+                }
                 let left = self.under_way.get_mut(&(own, to));
                 let left = left.expect("credit for nothing");
                 *left = left.checked_sub(bytes).expect("too much credit");

@@ -252,6 +252,11 @@ impl Scene {
     pub(crate) fn noted(&mut self, to: Tag, note: Note) -> Option<RefusedReason> {
         let step = match &note {
             Note::Signal { from, payload } => self.model.passes_on(*from, to, payload.clone()),
+            Note::Relay {
+                from,
+                frame: Some(frame),
+                ..
+            } => self.model.carries(*from, to, frame.clone()),
             _ => Step::default(),
         };
         let answer = self.rooms.noted(self.now(), to, note);

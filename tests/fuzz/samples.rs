@@ -24,7 +24,7 @@ use peer_group::wire::rendezvous::{
 use peer_group::wire::seconds::Seconds;
 use peer_group::wire::sync::Message;
 use peer_group::wire::text::{self, TextKind};
-use peer_group_signaling::rooms::{Crowd, Note, Search};
+use peer_group_signaling::rooms::{Crowd, Half, Halves, Note, Search};
 
 use crate::attempt::attempt;
 use crate::cluster;
@@ -264,6 +264,14 @@ fn signaling() -> Vec<Vec<u8>> {
 
 fn between_servers() -> Vec<Vec<u8>> {
     let tag = Tag([3; 16]);
+    let half = |pair| {
+        let machine = [1; 16];
+        Some(Half { machine, pair })
+    };
+    let halves = Halves {
+        mine: half(300),
+        yours: half(2),
+    };
     let mut all = bytes([
         Note::Claimed {
             machine: [1; 16],
@@ -274,6 +282,23 @@ fn between_servers() -> Vec<Vec<u8>> {
             payload: small(200),
         },
         Note::Gone { tag },
+        Note::Relay {
+            from: tag,
+            halves: halves.clone(),
+            number: 9,
+            frame: Some(small(300)),
+        },
+        Note::Taken {
+            from: tag,
+            halves: halves.clone(),
+            bytes: 70_000,
+        },
+        Note::Closed {
+            from: tag,
+            halves,
+            why: RelayClosedReason::Gone,
+            unask: true,
+        },
     ]);
     all.extend(bytes([
         Search {

@@ -3,15 +3,24 @@
 
 import assert from 'node:assert/strict';
 import { after, beforeEach, test } from 'node:test';
-import { fails, startAnew } from './fails.mjs';
 
-const { PeerGroup, shutdown } = await import('../../dist/index.js');
+const { init, PeerError, PeerGroup, shutdown } = await import('../../dist/index.js');
 
 const MEMORY = { storage: 'memory' };
 const RIGHT = 'three green teapots';
 const make = (more) => PeerGroup.create({ ...MEMORY, friendlyName: 'Tea', ...more });
+const fails = (promise, code, words) =>
+  assert.rejects(promise, (error) => {
+    assert.ok(error instanceof PeerError, String(error));
+    assert.equal(error.code, code);
+    if (words) assert.match(error.message, words);
+    return true;
+  });
 
-beforeEach(startAnew);
+beforeEach(async () => {
+  await shutdown();
+  await init();
+});
 after(() => shutdown());
 
 test('a password that is too easy is refused with the reason', async () => {

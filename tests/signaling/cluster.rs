@@ -2,6 +2,7 @@
 //! when a machine or NATS is killed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
+mod across;
 mod balancer;
 #[allow(dead_code, reason = "other suites need the rest of it")]
 mod client;

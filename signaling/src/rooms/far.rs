@@ -13,9 +13,12 @@ use peer_group::names::{Tag, Topic};
 use peer_group::random::Random;
 use peer_group::time::{Millis, Now};
 use peer_group::wire::codec::List;
-use peer_group::wire::rendezvous::{Entry, ErrorReason, Payload, RefusedReason, ServerMessage};
+use peer_group::wire::rendezvous::{
+    Entry, ErrorReason, Payload, RefusedReason, RelayClosedReason, RelayFrame, ServerMessage,
+};
 use peer_group::{wire_enum, wire_struct};
 
+use super::relay::Halves;
 use super::tags::Undeliverable;
 use super::{ConnId, Rooms};
 
@@ -30,6 +33,9 @@ mod note {
     pub(super) const CLAIMED: u8 = 1;
     pub(super) const SIGNAL: u8 = 2;
     pub(super) const GONE: u8 = 3;
+    pub(super) const RELAY: u8 = 4;
+    pub(super) const TAKEN: u8 = 5;
+    pub(super) const CLOSED: u8 = 6;
 }
 
 /// A machine, drawn at random when it starts.
@@ -56,6 +62,37 @@ wire_enum! {
         Gone = note::GONE {
             /// Who.
             tag: Tag,
+        },
+        /// A frame of a pair, or the question whether all before it have come.
+        Relay = note::RELAY {
+            /// From whom, as the sender's machine knows from its connection.
+            from: Tag,
+            /// Which pair.
+            halves: Halves,
+            /// Frames before it.
+            number: u64,
+            /// What; None: it is a question.
+            frame: Option<RelayFrame>,
+        },
+        /// How much of what was sent on a pair was taken.
+        Taken = note::TAKEN {
+            /// By whom.
+            from: Tag,
+            /// Which pair.
+            halves: Halves,
+            /// In all, counted as credit is.
+            bytes: u64,
+        },
+        /// A pair carries nothing any more.
+        Closed = note::CLOSED {
+            /// Who is at the end that the sender's machine has, or had.
+            from: Tag,
+            /// Which pair.
+            halves: Halves,
+            /// What the tag's client is to hear.
+            why: RelayClosedReason,
+            /// Whether the tag's client has to ask for frames again.
+            unask: bool,
         },
     }
 }
@@ -105,6 +142,15 @@ pub enum Far {
         /// A signal.
         note: Note,
     },
+    /// Tell whoever hears that tag, and say by [`Rooms::lost`] if nobody does.
+    Carry {
+        /// The pair here.
+        pair: u64,
+        /// To whom.
+        to: Tag,
+        /// A frame or question.
+        note: Note,
+    },
     /// Ask all who hear about that topic, and give what they answer to [`Rooms::found`].
     Search {
         /// What they are asked.
@@ -112,6 +158,26 @@ pub enum Far {
         /// What it is for.
         asked: Asked,
     },
+}
+
+impl Far {
+    /// How much of somebody's message is in it.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Signal {
+                note: Note::Signal { payload, .. },
+                ..
+            } => payload.len(),
+            Self::Carry {
+                note: Note::Relay {
+                    frame: Some(frame), ..
+                },
+                ..
+            } => frame.len(),
+            _ => 0,
+        }
+    }
 }
 
 /// A question of a client that others help to answer.
@@ -129,7 +195,7 @@ pub struct Asked {
 /// What there is to do elsewhere; nothing ever, on a machine that is alone.
 #[derive(Default)]
 pub(super) struct Afar {
-    machine: Option<Machine>,
+    pub(super) machine: Option<Machine>,
     out: VecDeque<Far>,
     open: usize,
 }
@@ -176,6 +242,7 @@ impl Rooms {
             Far::Signal { conn, to, .. } => {
                 self.signalled(now, conn, to, Some(RefusedReason::Quota));
             }
+            Far::Carry { pair, .. } => self.lost(now, pair),
             Far::Hear(_) | Far::Ignore(_) | Far::Stand(_) | Far::Desert(_) | Far::Tell { .. } => {}
         }
     }
@@ -288,6 +355,23 @@ impl Rooms {
                     self.send(conn, &ServerMessage::Gone { tag });
                 }
             }
+            Note::Relay {
+                from,
+                halves,
+                number,
+                frame,
+            } => self.relayed_afar(now, (from, to), halves, number, frame),
+            Note::Taken {
+                from,
+                halves,
+                bytes,
+            } => self.taken_afar(now, (from, to), halves, bytes),
+            Note::Closed {
+                from,
+                halves,
+                why,
+                unask,
+            } => self.closed_afar((from, to), halves, why, unask),
         }
         None
     }

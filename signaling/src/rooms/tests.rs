@@ -9,7 +9,9 @@ use peer_group::wire::rendezvous::{
 
 use super::*;
 
+mod carrying;
 mod far;
+mod machines;
 mod reaching;
 mod relaying;
 mod serving;
@@ -119,6 +121,12 @@ impl Server {
 
     fn tell(&mut self, conn: ConnId, message: &ClientMessage) -> Vec<ServerMessage> {
         self.raw(conn, &message.to_bytes())
+    }
+
+    /// Says something whose answer is looked at later.
+    fn tell_only(&mut self, conn: ConnId, message: &ClientMessage) {
+        self.paused = self.rooms.received(self.now, conn, &message.to_bytes());
+        self.drain();
     }
 
     fn heard(&mut self, conn: ConnId) -> Vec<ServerMessage> {

@@ -38,8 +38,9 @@ const PING_EVERY: Duration = Duration::from_secs(5);
 const WITHIN: Duration = Duration::from_secs(1);
 /// Between two tries to reach NATS, at most.
 const RETRY_MS: u64 = 2_000;
-/// Messages that wait for one tag or topic; more are lost, as a signal may be.
-const WAITING: usize = 256;
+/// Messages that wait for one tag or topic: two windows of the smallest frames. More are lost, as a
+/// signal may be, and as ends a pair.
+const WAITING: usize = 2_048;
 /// What waits to be told and asked elsewhere: some seconds of all that clients may ask for. What is
 /// more is answered from here alone.
 const FAR: usize = 65_536;
@@ -126,7 +127,11 @@ impl Cluster {
                 Some(event) = self.events.recv() => self.event(&event, &mut ears).await,
                 Some(answer) = answers.next() => self.answer(&answer),
                 Some(hello) = alive.next() => self.meet(&hello),
-                Some(far) = self.far.recv() => self.act(far, &mut ears).await,
+                Some(far) = self.far.recv() => {
+                    let bytes = far.bytes();
+                    self.act(far, &mut ears).await;
+                    self.hall.carried(bytes);
+                }
                 _ = beat.tick() => self.beat(&mut ears).await,
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     self.open.expire(&self.hall, Instant::now());
@@ -144,6 +149,7 @@ impl Cluster {
                 self.is_up = false;
                 self.others.clear();
                 self.open.give_up(&self.hall);
+                self.hall.parted(None);
             }
             // Its words may name hosts.
             _ => debug!("the cluster has something to say"),
@@ -184,6 +190,13 @@ impl Cluster {
                 let subject = self.subjects.tag(to);
                 self.publish(subject, Some(answer), note.to_bytes()).await;
             }
+            Far::Carry { pair, to, note } => {
+                let subject = self.subjects.tag(to);
+                let silence = self.subjects.silence(pair);
+                if !self.publish(subject, Some(silence), note.to_bytes()).await {
+                    self.hall.lost(pair);
+                }
+            }
             Far::Search { search, asked } => {
                 if !self.is_reachable() {
                     return self.hall.found(asked, Vec::new());
@@ -217,10 +230,12 @@ impl Cluster {
     }
 
     fn answer(&mut self, answer: &Message) {
+        let is_nobody = answer.status == Some(StatusCode::NO_RESPONDERS);
         let Some(id) = self.subjects.id(&answer.subject) else {
-            return;
+            let pair = self.subjects.pair(&answer.subject).filter(|_| is_nobody);
+            return pair.into_iter().for_each(|pair| self.hall.lost(pair));
         };
-        if answer.status == Some(StatusCode::NO_RESPONDERS) {
+        if is_nobody {
             self.open.nobody(&self.hall, id);
         } else {
             let is_known = Instant::now() >= self.known_from;
@@ -240,7 +255,12 @@ impl Cluster {
             // It had only been slow.
             self.come_up(ears).await;
         }
-        self.others.retain(|_, heard| heard.elapsed() < ALIVE_FOR);
+        let dead = self
+            .others
+            .extract_if(.., |_, heard| heard.elapsed() >= ALIVE_FOR);
+        for (machine, _) in dead {
+            self.hall.parted(Some(machine));
+        }
         self.say_alive().await;
     }
 
@@ -253,10 +273,13 @@ impl Cluster {
         self.is_up && self.client.connection_state() == State::Connected
     }
 
-    async fn publish(&mut self, subject: String, reply: Option<String>, bytes: Vec<u8>) {
-        if self.is_reachable() && !publish(&self.client, subject, reply, bytes).await {
-            self.is_up = false;
+    /// Says something, if there is somebody to say it to; whether that is so.
+    async fn publish(&mut self, subject: String, reply: Option<String>, bytes: Vec<u8>) -> bool {
+        if !self.is_reachable() {
+            return false;
         }
+        self.is_up = publish(&self.client, subject, reply, bytes).await;
+        self.is_up
     }
 }
 
@@ -301,18 +324,22 @@ async fn listen(key: Key, mut subscriber: Subscriber, hall: Arc<Hall>, client: C
         let answer = match key {
             Key::Tag(tag) => {
                 let note = Note::from_bytes(&message.payload);
-                note.map(|note| hall.noted(tag, note).to_bytes())
+                note.map(|note| {
+                    let is_asked = matches!(note, Note::Signal { .. });
+                    let refused = hall.noted(tag, note);
+                    is_asked.then(|| refused.to_bytes())
+                })
             }
             Key::Topic(topic) => {
                 let search = Search::from_bytes(&message.payload);
-                search.map(|search| hall.searched(topic, search).to_bytes())
+                search.map(|search| Some(hall.searched(topic, search).to_bytes()))
             }
         };
         match (answer, message.reply) {
-            (Ok(answer), Some(reply)) => {
+            (Ok(Some(answer)), Some(reply)) => {
                 publish(&client, reply.to_string(), None, answer).await;
             }
-            (Ok(_), None) => {}
+            (Ok(_), _) => {}
             (Err(_), _) => debug!("another machine is of another version"),
         }
     }

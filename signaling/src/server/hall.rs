@@ -19,7 +19,9 @@ use super::metrics::{Tally, count};
 use super::outbox::{Account, Frame, Outbox};
 use super::{Settings, SocketLimits};
 use crate::clock::Clock;
-use crate::rooms::{Address, Asked, ConnId, Counts, Crowd, Far, Note, Out, Receipt, Rooms, Search};
+use crate::rooms::{
+    Address, Asked, ConnId, Counts, Crowd, Far, Machine, Note, Out, Receipt, Rooms, Search,
+};
 
 /// Close codes: those below 4000 are WebSocket's own.
 mod code {
@@ -33,6 +35,8 @@ mod code {
 /// than this.
 const TICK_MAX_MS: Millis = 1_000;
 const TICK_MIN_MS: Millis = 10;
+/// Bytes of signals and frames that wait for other machines; beyond it they are not carried.
+const FAR_BYTES: usize = 64 * 1024 * 1024;
 /// Over how long clients are spread when the server stops: a base, and more for each.
 const SPREAD_MS: Millis = 1_000;
 const SPREAD_PER_CLIENT_MS: Millis = 1;
@@ -50,8 +54,9 @@ pub(super) struct Hall {
 
 struct Inner {
     rooms: Rooms,
-    /// To other machines.
+    /// To other machines, and how much waits for them.
     far: Option<Sender<Far>>,
+    far_bytes: usize,
     outboxes: BTreeMap<ConnId, Arc<Outbox>>,
     /// What waits for everybody, and for those of each address.
     waiting: Arc<Account>,
@@ -81,6 +86,7 @@ impl Hall {
             inner: Mutex::new(Inner {
                 rooms: Rooms::new(settings.rooms.clone(), seed, &REAL),
                 far: None,
+                far_bytes: 0,
                 outboxes: BTreeMap::new(),
                 waiting: Arc::new(Account::new(settings.sockets.queue_bytes_in_all)),
                 waiting_at: BTreeMap::new(),
@@ -137,9 +143,7 @@ impl Hall {
         let now = self.clock.now();
         inner.pass_on(&self.tally);
         while let Some(far) = inner.rooms.poll_far() {
-            let sent = inner.far.as_ref().map(|to| to.try_send(far));
-            // Too many wait, or the server stops.
-            if let Some(Err(TrySendError::Full(far) | TrySendError::Closed(far))) = sent {
+            if let Some(far) = inner.send_far(far) {
                 inner.rooms.missed(now, far);
                 inner.pass_on(&self.tally);
             }
@@ -171,6 +175,13 @@ impl Hall {
         self.lock().far = Some(far);
     }
 
+    /// So many bytes wait for other machines no more.
+    pub(super) fn carried(&self, bytes: usize) {
+        if bytes > 0 {
+            self.lock().far_bytes -= bytes;
+        }
+    }
+
     /// Another machine says something to a tag that is reached through here.
     pub(super) fn noted(&self, to: Tag, note: Note) -> Option<RefusedReason> {
         self.with_rooms(|rooms, now| rooms.noted(now, to, note))
@@ -189,6 +200,16 @@ impl Hall {
     /// What another machine did with a signal.
     pub(super) fn signalled(&self, conn: ConnId, to: Tag, refused: Option<RefusedReason>) {
         self.with_rooms(|rooms, now| rooms.signalled(now, conn, to, refused));
+    }
+
+    /// Nobody hears what a pair carries.
+    pub(super) fn lost(&self, pair: u64) {
+        self.with_rooms(|rooms, now| rooms.lost(now, pair));
+    }
+
+    /// That machine is no more, or none can be reached.
+    pub(super) fn parted(&self, machine: Option<Machine>) {
+        self.with_rooms(|rooms, now| rooms.parted(now, machine));
     }
 
     /// Other machines may not know what was claimed here.
@@ -234,6 +255,23 @@ impl Inner {
         let last = |account: &Arc<Account>| Arc::strong_count(account) <= 2;
         if self.waiting_at.get(&address).is_some_and(last) {
             self.waiting_at.remove(&address);
+        }
+    }
+
+    /// Puts what is for other machines where it is carried from; what cannot wait there comes back.
+    fn send_far(&mut self, far: Far) -> Option<Far> {
+        let to = self.far.as_ref()?;
+        let bytes = far.bytes();
+        if self.far_bytes + bytes > FAR_BYTES {
+            return Some(far);
+        }
+        match to.try_send(far) {
+            Ok(()) => {
+                self.far_bytes += bytes;
+                None
+            }
+            // Too many wait, or the server stops.
+            Err(TrySendError::Full(far) | TrySendError::Closed(far)) => Some(far),
         }
     }
 

@@ -1,7 +1,6 @@
 //! What a judge has found: everybody's rights, and the credentials they rest on.
 
 use super::{Judge, Member};
-use crate::crypto::head;
 use crate::error::Error;
 use crate::graph::security::Rights;
 use crate::group::credential::{Body, Credential, How, Role};
@@ -59,6 +58,14 @@ impl Judge<'_> {
         own.into_iter().chain([listed]).collect()
     }
 
+    /// The best membership of everybody who is a member.
+    #[must_use]
+    pub fn members(&self) -> Map<PeerId, Member> {
+        let all = self.members.keys();
+        all.filter_map(|peer| Some((*peer, self.best(peer)?.clone())))
+            .collect()
+    }
+
     /// When the last membership of everybody ends who is a member.
     #[must_use]
     pub fn ends(&self) -> Map<PeerId, Seconds> {
@@ -101,7 +108,11 @@ impl Judge<'_> {
     #[must_use]
     pub fn removals(&self) -> Vec<Covered> {
         let all: Set<_> = self.removed().collect();
-        all.iter().rev().map(|(_, hash)| head(hash)).collect()
+        let newest: Vec<_> = all.into_iter().collect();
+        let newest = newest.iter().rev();
+        newest
+            .map(|(_, hash)| core::array::from_fn(|i| hash.get(i).copied().unwrap_or_default()))
+            .collect()
     }
 
     /// When somebody's latest membership that counts began.

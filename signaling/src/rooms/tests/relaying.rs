@@ -4,19 +4,19 @@ use peer_group::wire::rendezvous::{RelayClosedReason, RelayFrame, relay_cost};
 
 use super::*;
 
-const A: [u8; 32] = [1; 32];
-const B: [u8; 32] = [2; 32];
+pub(super) const A: [u8; 32] = [1; 32];
+pub(super) const B: [u8; 32] = [2; 32];
 /// Of frames that count for a whole number of KiB.
-const LEN: usize = 1024 - 64;
+pub(super) const LEN: usize = 1024 - 64;
 
-fn relay(to: [u8; 32], len: usize) -> ClientMessage {
+pub(super) fn relay(to: [u8; 32], len: usize) -> ClientMessage {
     ClientMessage::Relay {
         to: tag(to),
         frame: RelayFrame::new(vec![5; len]).unwrap(),
     }
 }
 
-fn closed(to: [u8; 32], reason: RelayClosedReason) -> ServerMessage {
+pub(super) fn closed(to: [u8; 32], reason: RelayClosedReason) -> ServerMessage {
     ServerMessage::RelayClosed {
         to: tag(to),
         reason,
@@ -42,7 +42,7 @@ fn meet(server: &mut Server, a: &Client, b: &Client) {
 
 impl Server {
     /// The sockets take all that was sent.
-    fn take(&mut self) {
+    pub(super) fn take(&mut self) {
         while let Some(receipt) = self.receipts.pop_front() {
             self.rooms.taken(self.now, receipt);
         }
@@ -50,7 +50,7 @@ impl Server {
     }
 
     /// The credit that a connection was given, and nothing else.
-    fn credit(&mut self, conn: ConnId) -> u32 {
+    pub(super) fn credit(&mut self, conn: ConnId) -> u32 {
         let heard = self.heard(conn).into_iter();
         heard
             .map(|message| match message {

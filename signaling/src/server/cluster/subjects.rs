@@ -41,6 +41,17 @@ impl Subjects {
         format!("{PREFIX}.answer.{}.*", self.own)
     }
 
+    /// Where it is said that nobody hears what a pair carries.
+    pub(super) fn silence(&self, pair: u64) -> String {
+        format!("{PREFIX}.answer.{}.p{pair}", self.own)
+    }
+
+    /// The pair of which it is said there.
+    pub(super) fn pair(&self, subject: &str) -> Option<u64> {
+        let (_, last) = subject.rsplit_once('.')?;
+        last.strip_prefix('p')?.parse().ok()
+    }
+
     /// The number of the question that is answered there.
     pub(super) fn id(&self, subject: &str) -> Option<u64> {
         subject.rsplit_once('.')?.1.parse().ok()
@@ -66,6 +77,13 @@ mod tests {
         assert!(answer.starts_with(prefix.strip_suffix('*').unwrap()));
         assert_eq!(subjects.id(&answer), Some(u64::MAX));
         assert_eq!(subjects.id("peer-group.1.answer.x"), None);
+        let silence = subjects.silence(7);
+        assert!(silence.starts_with(prefix.strip_suffix('*').unwrap()));
+        assert_eq!(
+            (subjects.id(&silence), subjects.pair(&silence)),
+            (None, Some(7))
+        );
+        assert_eq!(subjects.pair(&answer), None);
         assert_eq!(
             subjects.tag(Tag([1; 16])),
             "peer-group.1.tag.01010101010101010101010101010101"
