@@ -113,7 +113,7 @@ pub(crate) fn label(purpose: &str) -> Vec<u8> {
 
 /// The first `N` bytes of a hash.
 #[must_use]
-pub fn head<const N: usize>(hash: &[u8; 64]) -> [u8; N] {
+pub fn head<const N: usize>(hash: &[u8]) -> [u8; N] {
     core::array::from_fn(|i| hash.get(i).copied().unwrap_or_default())
 }
 

@@ -24,8 +24,8 @@ mod tests;
 use crate::sorted::Map;
 use std::collections::VecDeque;
 
-use crate::crypto::Crypto;
 use crate::crypto::stretch::Password;
+use crate::crypto::{Crypto, head};
 use crate::engine::command::NewGroup;
 use crate::error::{Code, Error};
 use crate::graph::security::{Psk, Rights};
@@ -65,8 +65,6 @@ struct Ever {
     ends: Map<PeerId, Seconds>,
     /// Admins, the most senior first.
     admins: Vec<[u8; 32]>,
-    /// Who is an admin, or was one.
-    ever_admins: Vec<[u8; 32]>,
     /// All removals.
     revocations: Vec<Covered>,
     /// Who is a member.
@@ -349,7 +347,7 @@ impl Group {
         let group = &self.state.group.0;
         let id = self.crypto.derive(secret, "link-id", &[group]);
         Psk {
-            id: core::array::from_fn(|i| id.get(i).copied().unwrap_or_default()),
+            id: head(&id),
             secret: self.crypto.derive(secret, "link", &[group]),
         }
     }

@@ -61,6 +61,8 @@ pub const INVITATION_USES: u32 = 10_000;
 pub const INVITATION_USABLE_S: u64 = 7 * 86_400;
 /// Control items (credentials and admissions) that a node keeps per group.
 pub const CONTROL_ITEMS: usize = 16_384;
+/// Of these, kept for what admins end memberships with.
+pub const REMOVAL_ITEMS: usize = 2048;
 /// Bytes of one control item: the longest properties are about 3 900.
 pub const CONTROL_ITEM_BYTES: usize = 4096;
 /// Control items in one frame.

@@ -22,15 +22,6 @@ function peerOf(seed) {
   return groups.map((group) => BASE32[Number.parseInt(group, 2)]).join('');
 }
 
-/** Runs `action` in the page with the package; a rejection comes out as its code. */
-const asked = (page, action, ...args) =>
-  page.run(
-    `(async () => {
-      try { return await (${action})(lab.api, ...${JSON.stringify(args)}); }
-      catch (error) { return { code: error.code ?? String(error) }; }
-    })()`,
-  );
-
 /** Everything in a page's database: bytes as hexadecimal under their keys, keys as what they let one do. */
 const stored = (page, name = 'peer-group') =>
   page.run(async (database) => {
@@ -88,12 +79,6 @@ const put = (page, key, bytes) =>
 
 describe('identities in browsers', { timeout: 400_000 }, () => {
   let stage;
-  let count = 0;
-  /** A page in a browser of its own, in which nobody was before. */
-  const fresh = (kind) => {
-    count += 1;
-    return stage.page(kind, `${kind} fresh ${count}`);
-  };
 
   before(async () => {
     stage = await Stage.set();
@@ -101,9 +86,9 @@ describe('identities in browsers', { timeout: 400_000 }, () => {
   after(() => stage?.clear());
 
   test('an identity moves from Chromium to Firefox', LIMIT, async (t) => {
-    const here = await fresh('chromium');
-    const there = await fresh('firefox');
-    const { text, ms, ...anna } = await asked(here, async ({ Identity }) => {
+    const here = await stage.fresh('chromium');
+    const there = await stage.fresh('firefox');
+    const { text, ms, ...anna } = await here.ask(async ({ Identity }) => {
       const made = await Identity.create({ name: 'Änne', classifier: 'work' });
       const begun = performance.now();
       const text = await made.export('correct horse');
@@ -112,8 +97,7 @@ describe('identities in browsers', { timeout: 400_000 }, () => {
     });
     t.diagnostic(`exported in ${Math.round(ms)} ms`);
     const take = (password) =>
-      asked(
-        there,
+      there.ask(
         async ({ Identity }, sealed, under) => {
           const { peerId, name, card } = await Identity.import(sealed, under).then((taken) => ({
             peerId: taken.peerId,
@@ -129,7 +113,7 @@ describe('identities in browsers', { timeout: 400_000 }, () => {
     assert.deepEqual(await take('correct horse'), anna);
     assert.deepEqual(await take('correct horse'), { code: 'already-exists' });
     await there.reload();
-    const known = await asked(there, async ({ Identity, PeerGroup }) => {
+    const known = await there.ask(async ({ Identity, PeerGroup }) => {
       const [first, ...others] = await Identity.list();
       const group = await PeerGroup.create({ friendlyName: 'Theirs' });
       return { of: group.peerId, first: first.peerId, others: others.length };
@@ -139,25 +123,20 @@ describe('identities in browsers', { timeout: 400_000 }, () => {
   });
 
   test('a creator moves to Firefox, group and all, and lets somebody in there', LIMIT, async () => {
-    const here = await fresh('chromium');
-    const there = await fresh('firefox');
-    const other = await fresh('chromium');
+    const here = await stage.fresh('chromium');
+    const there = await stage.fresh('firefox');
+    const other = await stage.fresh('chromium');
     const rendezvous = stage.origin;
-    const moved = await asked(
-      here,
-      async ({ Identity, PeerGroup }, rendezvous) => {
-        const group = await PeerGroup.create({ friendlyName: 'Moving', rendezvous });
-        await group.connect();
-        const identity = await Identity.default();
-        const [person, membership] = [await identity.export('p'), await group.exportConfig('q')];
-        await group.close();
-        return { groupId: group.groupId, peerId: group.peerId, person, membership };
-      },
-      rendezvous,
-    );
+    const moved = await here.ask(async ({ Identity, PeerGroup }, rendezvous) => {
+      const group = await PeerGroup.create({ friendlyName: 'Moving', rendezvous });
+      await group.connect();
+      const identity = await Identity.default();
+      const [person, membership] = [await identity.export('p'), await group.exportConfig('q')];
+      await group.close();
+      return { groupId: group.groupId, peerId: group.peerId, person, membership };
+    }, rendezvous);
     const { groupId, peerId, person, membership } = moved;
-    const arrived = await asked(
-      there,
+    const arrived = await there.ask(
       async ({ Identity, PeerGroup }, person, membership) => {
         await Identity.import(person, 'p');
         const imported = await PeerGroup.importConfig(membership, 'q');
@@ -185,15 +164,14 @@ describe('identities in browsers', { timeout: 400_000 }, () => {
     LIMIT,
     async (t) => {
       const [host, guest, thief] = [
-        await fresh('chromium'),
-        await fresh('firefox'),
-        await fresh('chromium'),
+        await stage.fresh('chromium'),
+        await stage.fresh('firefox'),
+        await stage.fresh('chromium'),
       ];
-      const card = await asked(guest, async ({ Identity }) =>
+      const card = await guest.ask(async ({ Identity }) =>
         (await Identity.create({ name: 'Berta' })).card(),
       );
-      const text = await asked(
-        host,
+      const text = await host.ask(
         async ({ PeerGroup }, to, rendezvous) => {
           globalThis.group = await PeerGroup.create({ friendlyName: 'Bound', rendezvous });
           await globalThis.group.connect();
@@ -202,20 +180,16 @@ describe('identities in browsers', { timeout: 400_000 }, () => {
         card,
         stage.origin,
       );
-      const link = await asked(host, () => globalThis.group.createInvitation());
+      const link = await host.ask(() => globalThis.group.createInvitation());
       t.diagnostic(`bound ${text.length} characters, link ${link.length}, card ${card.length}`);
       const join = (page) =>
-        asked(
-          page,
-          async ({ PeerGroup }, invitation) => {
-            const group = await PeerGroup.join(invitation);
-            globalThis.group = group;
-            const { kind, subject, roles } = PeerGroup.parseInvitation(invitation);
-            const { listening } = await group.connect();
-            return { kind, itself: subject === group.peerId, roles, listening };
-          },
-          text,
-        );
+        page.ask(async ({ PeerGroup }, invitation) => {
+          const group = await PeerGroup.join(invitation);
+          globalThis.group = group;
+          const { kind, subject, roles } = PeerGroup.parseInvitation(invitation);
+          const { listening } = await group.connect();
+          return { kind, itself: subject === group.peerId, roles, listening };
+        }, text);
       assert.deepEqual(await join(thief), { code: 'invitation-not-trusted' });
       assert.deepEqual(await join(guest), {
         kind: 'bound',
@@ -224,7 +198,7 @@ describe('identities in browsers', { timeout: 400_000 }, () => {
         listening: true,
       });
       const invite = (roles) =>
-        asked(guest, (_, given) => globalThis.group.createInvitation({ roles: given }), roles);
+        guest.ask((_, given) => globalThis.group.createInvitation({ roles: given }), roles);
       assert.match(await invite(['member', 'inviting-member']), /^pg-invite:/);
       assert.deepEqual(await invite(['admin']), { code: 'not-authorized' });
       await Promise.all([host, guest, thief].map((page) => page.isQuiet()));
@@ -233,8 +207,8 @@ describe('identities in browsers', { timeout: 400_000 }, () => {
 
   for (const kind of ['chromium', 'firefox']) {
     test(`the key of an identity does not lie about in ${kind}`, LIMIT, async () => {
-      const page = await fresh(kind);
-      const [peerId, groupId] = await asked(page, async ({ Identity, PeerGroup }) => {
+      const page = await stage.fresh(kind);
+      const [peerId, groupId] = await page.ask(async ({ Identity, PeerGroup }) => {
         const made = await Identity.create({ name: 'Anna' });
         const { groupId } = await PeerGroup.create({ friendlyName: 'Hers', identity: made });
         await made.setName('Anne');
@@ -247,7 +221,7 @@ describe('identities in browsers', { timeout: 400_000 }, () => {
       assert.deepEqual(inClear(values, peerId), []);
       assert.deepEqual(inClear(values, groupId), [], "nor does its group's");
       await page.reload();
-      const again = await asked(page, async ({ Identity }) => {
+      const again = await page.ask(async ({ Identity }) => {
         const [first] = await Identity.list();
         return [first.peerId, first.name];
       });
@@ -256,12 +230,12 @@ describe('identities in browsers', { timeout: 400_000 }, () => {
     });
 
     test(`an identity of before is wrapped when it is read in ${kind}`, LIMIT, async () => {
-      const page = await fresh(kind);
+      const page = await stage.fresh(kind);
       const seed = Buffer.alloc(32, 5);
       const peerId = peerOf(seed);
       await put(page, 'identity', Buffer.concat([Buffer.from([1]), seed, Buffer.from([0])]));
       assert.deepEqual(inClear(await stored(page), peerId), ['identity'], 'it is found in clear');
-      const read = await asked(page, async ({ Identity }) => (await Identity.default()).peerId);
+      const read = await page.ask(async ({ Identity }) => (await Identity.default()).peerId);
       assert.equal(read, peerId);
       const values = await stored(page);
       assert.deepEqual(inClear(values, peerId), []);
@@ -271,13 +245,13 @@ describe('identities in browsers', { timeout: 400_000 }, () => {
   }
 
   test('two pages that begin at once wrap with the same key', LIMIT, async () => {
-    const one = await fresh('chromium');
+    const one = await stage.fresh('chromium');
     const two = await Page.open(one.raw.browser(), stage.origin);
     const make = (page) =>
-      asked(page, async ({ Identity }) => (await Identity.create({ name: 'One of two' })).peerId);
+      page.ask(async ({ Identity }) => (await Identity.create({ name: 'One of two' })).peerId);
     const made = await Promise.all([make(one), make(two)]);
     for (const page of [one, two]) {
-      const listed = await asked(page, async ({ Identity }) =>
+      const listed = await page.ask(async ({ Identity }) =>
         (await Identity.list()).map((identity) => identity.peerId),
       );
       assert.deepEqual([...listed].sort(), [...made].sort());
@@ -285,24 +259,24 @@ describe('identities in browsers', { timeout: 400_000 }, () => {
   });
 
   test('without WebCrypto, as on insecure origins, it is kept as it is', LIMIT, async () => {
-    const page = await fresh('chromium');
+    const page = await stage.fresh('chromium');
     await page.raw.evaluateOnNewDocument(() => {
       Object.defineProperty(Crypto.prototype, 'subtle', { get: () => undefined });
     });
     await page.reload();
-    const peerId = await asked(page, async ({ Identity }) => (await Identity.default()).peerId);
+    const peerId = await page.ask(async ({ Identity }) => (await Identity.default()).peerId);
     const values = await stored(page);
     assert.deepEqual(inClear(values, peerId), [`identity/${peerId}`]);
     assert.ok(!('wrapping' in values));
     await page.reload();
-    const again = await asked(page, async ({ Identity }) => (await Identity.default()).peerId);
+    const again = await page.ask(async ({ Identity }) => (await Identity.default()).peerId);
     assert.equal(again, peerId);
     await page.isQuiet();
   });
 
   test('who cannot be unwrapped is not replaced by somebody else', LIMIT, async () => {
-    const page = await fresh('chromium');
-    const peerId = await asked(page, async ({ Identity }) => (await Identity.default()).peerId);
+    const page = await stage.fresh('chromium');
+    const peerId = await page.ask(async ({ Identity }) => (await Identity.default()).peerId);
     await page.run(async () => {
       const other = await crypto.subtle.generateKey({ name: 'AES-GCM', length: 256 }, false, [
         'encrypt',
@@ -323,7 +297,7 @@ describe('identities in browsers', { timeout: 400_000 }, () => {
       ({ Identity }) => Identity.list(),
       ({ PeerGroup }) => PeerGroup.create({ friendlyName: 'x' }),
     ])
-      assert.deepEqual(await asked(page, call), { code: 'no-key-access' });
+      assert.deepEqual(await page.ask(call), { code: 'no-key-access' });
     assert.ok(`identity/${peerId}` in (await stored(page)));
     await page.isQuiet();
   });

@@ -19,11 +19,6 @@ const code = (page, ...call) =>
 
 describe('changing and ending memberships', { timeout: 300_000 }, () => {
   let stage;
-  let count = 0;
-  const fresh = (kind) => {
-    count += 1;
-    return stage.page(kind, `${kind} fresh ${count}`);
-  };
 
   before(async () => {
     stage = await Stage.set();
@@ -35,7 +30,11 @@ describe('changing and ending memberships', { timeout: 300_000 }, () => {
     ['firefox', 'chromium'],
   ]) {
     test(`a ${one} removes a ${other}, and a third one stays`, LIMIT, async (t) => {
-      const [a, b, c] = [await fresh(one), await fresh(other), await fresh('chromium')];
+      const [a, b, c] = [
+        await stage.fresh(one),
+        await stage.fresh(other),
+        await stage.fresh('chromium'),
+      ];
       const { first, second, invitation } = await meet(stage, a, b);
       const third = await c.call('join', 'g', invitation);
       await c.call('connect', 'g');
@@ -76,7 +75,11 @@ describe('changing and ending memberships', { timeout: 300_000 }, () => {
     ['firefox', 'chromium'],
   ]) {
     test(`a ${one} changes the role of a ${other}, and changes it back`, LIMIT, async () => {
-      const [a, b, c] = [await fresh(one), await fresh(other), await fresh('chromium')];
+      const [a, b, c] = [
+        await stage.fresh(one),
+        await stage.fresh(other),
+        await stage.fresh('chromium'),
+      ];
       const { second } = await meet(stage, a, b);
       assert.equal(await code(b, 'invite', 'g', {}), 'not-authorized');
       const change = async (role) => {
@@ -103,7 +106,7 @@ describe('changing and ending memberships', { timeout: 300_000 }, () => {
   }
 
   test('who leaves is gone everywhere, and may come again', LIMIT, async () => {
-    const [a, b] = [await fresh('chromium'), await fresh('firefox')];
+    const [a, b] = [await stage.fresh('chromium'), await stage.fresh('firefox')];
     const { first, second, invitation } = await meet(stage, a, b);
     await b.call('leave', 'g');
     await a.call('hear', 'g', 'neighbor-connection', {
@@ -120,7 +123,11 @@ describe('changing and ending memberships', { timeout: 300_000 }, () => {
   });
 
   test('invitations that were voided let nobody in', LIMIT, async () => {
-    const [a, b, c] = [await fresh('firefox'), await fresh('chromium'), await fresh('firefox')];
+    const [a, b, c] = [
+      await stage.fresh('firefox'),
+      await stage.fresh('chromium'),
+      await stage.fresh('firefox'),
+    ];
     const { first } = await meet(stage, a, b);
     const revoked = await a.call('invite', 'g', { maxUses: 5 });
     const outdated = await a.call('invite', 'g', { maxUses: 5 });

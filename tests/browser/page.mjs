@@ -64,6 +64,16 @@ export class Page {
     return this.#page.evaluate(action, ...args);
   }
 
+  /** Runs `action` in the page with the package; a rejection comes out as its code. */
+  ask(action, ...args) {
+    return this.#page.evaluate(
+      `(async () => {
+        try { return await (${action})(lab.api, ...${JSON.stringify(args)}); }
+        catch (error) { return { code: error.code ?? String(error) }; }
+      })()`,
+    );
+  }
+
   /** Nothing was thrown, logged as an error or left rejected. */
   async isQuiet() {
     const left = await this.call('rejections');

@@ -11,18 +11,8 @@ await ownNetwork(import.meta.url);
 const LIMIT = { timeout: 90_000 };
 const RIGHT = 'three green teapots';
 
-/** Runs `action` in the page with the package; a rejection comes out as its code. */
-const asked = (page, action, ...args) =>
-  page.run(
-    `(async () => {
-      try { return await (${action})(lab.api, ...${JSON.stringify(args)}); }
-      catch (error) { return { code: error.code ?? String(error) }; }
-    })()`,
-  );
-
 const host = (page, rendezvous, password) =>
-  asked(
-    page,
+  page.ask(
     async ({ PeerGroup }, rendezvous, password) => {
       globalThis.group = await PeerGroup.create({ friendlyName: 'Tea', rendezvous, password });
       await globalThis.group.connect();
@@ -34,8 +24,7 @@ const host = (page, rendezvous, password) =>
 
 /** Joins, goes online, and says what came of it, what was told, and how long it took. */
 const enter = (page, text, password) =>
-  asked(
-    page,
+  page.ask(
     async ({ PeerGroup }, text, password) => {
       const group = await PeerGroup.joinWithPassword(text, password);
       globalThis.group = group;
@@ -53,22 +42,13 @@ const enter = (page, text, password) =>
   );
 
 const again = (page, password) =>
-  asked(
-    page,
-    async (_, password) => {
-      const { listening } = await globalThis.group.connect({ password });
-      return { listening };
-    },
-    password,
-  );
+  page.ask(async (_, password) => {
+    const { listening } = await globalThis.group.connect({ password });
+    return { listening };
+  }, password);
 
 describe('groups that admit by password', { timeout: 400_000 }, () => {
   let stage;
-  let count = 0;
-  const fresh = (kind) => {
-    count += 1;
-    return stage.page(kind, `${kind} fresh ${count}`);
-  };
 
   before(async () => {
     stage = await Stage.set();
@@ -80,7 +60,7 @@ describe('groups that admit by password', { timeout: 400_000 }, () => {
     ['firefox', 'chromium'],
   ]) {
     test(`a ${other} comes in to a ${one}, at the second try`, LIMIT, async (t) => {
-      const [here, there] = [await fresh(one), await fresh(other)];
+      const [here, there] = [await stage.fresh(one), await stage.fresh(other)];
       const text = await host(here, stage.origin, RIGHT);
       t.diagnostic(`the invitation has ${text.length} characters`);
       const { ms, ...wrong } = await enter(there, text, 'three green teacups');
@@ -88,11 +68,11 @@ describe('groups that admit by password', { timeout: 400_000 }, () => {
       assert.deepEqual(wrong, { code: 'wrong-password', told: ['wrong-password'] });
       assert.ok(ms < 2_000, `${ms} ms`);
       // The same handle, without joining again.
-      assert.deepEqual(await asked(there, async () => (await globalThis.group.connect()).state), {
+      assert.deepEqual(await there.ask(async () => (await globalThis.group.connect()).state), {
         code: 'wrong-password',
       });
       assert.deepEqual(await again(there, RIGHT), { listening: true });
-      const members = await asked(here, () => globalThis.group.connections('neighbor').length);
+      const members = await here.ask(() => globalThis.group.connections('neighbor').length);
       assert.equal(members, 1);
       await Promise.all([here.isQuiet(), there.isQuiet()]);
     });
@@ -100,23 +80,22 @@ describe('groups that admit by password', { timeout: 400_000 }, () => {
 
   test('a changed password opens by the old invitation, the old one does not', LIMIT, async () => {
     const [here, late, early] = [
-      await fresh('chromium'),
-      await fresh('firefox'),
-      await fresh('chromium'),
+      await stage.fresh('chromium'),
+      await stage.fresh('firefox'),
+      await stage.fresh('chromium'),
     ];
     const text = await host(here, stage.origin, RIGHT);
     const first = await enter(early, text, RIGHT);
     assert.deepEqual([first.listening, first.told], [true, []]);
-    await asked(here, () => globalThis.group.setProperties({ password: 'four blue saucers' }));
+    await here.ask(() => globalThis.group.setProperties({ password: 'four blue saucers' }));
     const { ms: _, ...refused } = await enter(late, text, RIGHT);
     assert.deepEqual(refused, { code: 'wrong-password', told: ['wrong-password'] });
     assert.deepEqual(await again(late, 'four blue saucers'), { listening: true });
     // Who was in stays in, and needs no password to come back.
     await early.reload();
-    const back = await asked(
-      early,
+    const back = await early.ask(
       async ({ PeerGroup }, groupId) => (await (await PeerGroup.open(groupId)).connect()).listening,
-      await asked(here, () => globalThis.group.groupId),
+      await here.ask(() => globalThis.group.groupId),
     );
     assert.equal(back, true);
     await Promise.all([here, late, early].map((page) => page.isQuiet()));

@@ -14,6 +14,7 @@ const FIXTURE = fileURLToPath(new URL('./fixture', import.meta.url));
 export class Stage {
   #browsers = new Map();
   #folder;
+  #fresh = 0;
 
   /**
    * `www`: another folder to serve than the test page with the package; `server`: further arguments
@@ -33,6 +34,12 @@ export class Stage {
   /** A page in a browser of that kind. Pages of one `process` share a browser, as tabs do. */
   async page(kind, process = `${kind} 1`) {
     return Page.open(await this.browser(kind, process), this.origin);
+  }
+
+  /** A page in a browser of its own, in which nobody was before. */
+  fresh(kind) {
+    this.#fresh += 1;
+    return this.page(kind, `${kind} fresh ${this.#fresh}`);
   }
 
   async browser(kind, process = `${kind} 1`, options = {}) {

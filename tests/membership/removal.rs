@@ -1,22 +1,16 @@
 //! Removing somebody, voiding invitations, leaving: who may, what follows, and how one comes back.
 
-use peer_group::engine::command::{
-    Command, EndCall, Expiry, NewInvitation, NewRecord, Revoke, Store,
-};
+use peer_group::engine::command::{Command, EndCall, NewInvitation, Revoke, Store};
 use peer_group::engine::event::{Answer, Event, MemberChange, State};
 use peer_group::error::{Code, Error};
 use peer_group::names::{PeerId, RecordId, Role};
 use peer_group_tests::sim::world::World;
 
-use super::{code, refused, world};
+use super::{code, peer, refused, world};
 
 fn end(world: &mut World, machine: usize, call: EndCall) -> Result<Answer, Error> {
     let handle = world.machines[machine].app.handle();
     world.ask(machine, Command::End { handle, call })
-}
-
-fn peer(world: &World, machine: usize) -> PeerId {
-    world.machines[machine].app.peer.unwrap()
 }
 
 fn removal(world: &World, whom: usize) -> Revoke {
@@ -53,15 +47,6 @@ fn link(world: &mut World, by: usize, role: Role, max_uses: u32) -> String {
     world.invitation(by, invitation)
 }
 
-/// Joins, and is a member from now on.
-fn comes(world: &mut World, machine: usize, text: &str) {
-    let joined = world.join(machine, text);
-    assert!(joined.is_ok(), "{joined:?}");
-    world.trust(machine);
-    let online = world.connect(machine);
-    assert!(online.is_ok(), "{online:?}");
-}
-
 /// Machine 0 made the group, 1 and 2 are admins, 3 is a member.
 fn office() -> World {
     let mut world = world(6);
@@ -76,27 +61,12 @@ fn office() -> World {
         let text = link(&mut world, 0, role, 1);
         // One is an admin before the other.
         world.run_for(2_000);
-        comes(&mut world, machine, &text);
+        world.let_in(machine, &text);
     }
     let whole = |world: &World| (0..4).all(|m| world.neighbor_count(m) == 3);
     assert!(world.run_until(30_000, whole));
     world.run_for(5_000);
     world
-}
-
-fn add(world: &mut World, machine: usize) -> RecordId {
-    let record = NewRecord {
-        kind: "note".to_owned(),
-        data: vec![1],
-        attributes: Vec::new(),
-        expires: Expiry::In(3_600_000),
-        auto_refresh: false,
-    };
-    let handle = world.machines[machine].app.handle();
-    match world.ask(machine, Command::AddRecord { handle, record }) {
-        Ok(Answer::RecordAdded(id)) => id,
-        other => panic!("{other:?}"),
-    }
 }
 
 fn shows(world: &mut World, machine: usize, id: RecordId) -> bool {
@@ -144,7 +114,7 @@ fn members_remove_nobody_and_admins_no_senior() {
 #[test]
 fn whoever_is_removed_hears_why_and_is_off_at_once() {
     let mut world = office();
-    let theirs = add(&mut world, 3);
+    let theirs = world.add_note(3, "note").unwrap();
     world.run_for(1_000);
     assert!(remove(&mut world, 1, 3).is_ok());
     assert!(world.run_until(5_000, |world| world.state(3) == Some(State::Disconnected)));
@@ -166,10 +136,7 @@ fn whoever_is_removed_hears_why_and_is_off_at_once() {
     // It need not ask again when it starts anew.
     world.run_for(1_000);
     world.crash(3);
-    world.start(3);
-    let options = world.open_options();
-    let group = world.machines[0].app.group.unwrap();
-    assert!(world.ask(3, Command::OpenGroup { options, group }).is_ok());
+    world.reopen(3);
     world.set_cut(3, 0, true);
     world.net.server_cut[3] = true;
     assert_eq!(code(world.connect(3)), Code::CredentialRevoked);
@@ -182,7 +149,7 @@ fn whoever_is_removed_hears_why_and_is_off_at_once() {
 #[test]
 fn records_go_where_that_was_asked_for() {
     let mut world = office();
-    let theirs = add(&mut world, 3);
+    let theirs = world.add_note(3, "note").unwrap();
     world.run_for(1_000);
     let of = peer(&world, 3);
     world.removed.insert(of);
@@ -200,7 +167,7 @@ fn records_go_where_that_was_asked_for() {
 fn only_an_admins_new_invitation_lets_somebody_in_again() {
     let mut world = office();
     let inviting = link(&mut world, 0, Role::InvitingMember, 1);
-    comes(&mut world, 4, &inviting);
+    world.let_in(4, &inviting);
     let old = link(&mut world, 4, Role::Member, 5);
     assert!(remove(&mut world, 1, 3).is_ok());
     world.run_for(5_000);
@@ -251,7 +218,7 @@ fn forget(world: &mut World, machine: usize) {
 fn a_revoked_link_admits_nobody_and_ends_what_it_gave() {
     let mut world = office();
     let text = link(&mut world, 1, Role::Member, 5);
-    comes(&mut world, 4, &text);
+    world.let_in(4, &text);
     world.run_for(5_000);
     let of = peer(&world, 4);
     world.removed.insert(of);
@@ -314,7 +281,7 @@ fn another_door_voids_what_is_out_and_keeps_members_in() {
     assert_eq!(code(world.connect(5)), Code::InvitationRevoked);
     let fresh = link(&mut world, 1, Role::Member, 1);
     forget(&mut world, 4);
-    comes(&mut world, 4, &fresh);
+    world.let_in(4, &fresh);
     let back =
         |world: &World| world.state(2) == Some(State::Online) && world.neighbor_count(2) == 4;
     assert!(
@@ -327,7 +294,7 @@ fn another_door_voids_what_is_out_and_keeps_members_in() {
 #[test]
 fn whoever_leaves_is_gone_everywhere_and_may_be_invited_again() {
     let mut world = office();
-    let theirs = add(&mut world, 3);
+    let theirs = world.add_note(3, "note").unwrap();
     world.run_for(1_000);
     let of = peer(&world, 3);
     // From before it leaves, as the one on a website would be.
@@ -350,7 +317,7 @@ fn whoever_leaves_is_gone_everywhere_and_may_be_invited_again() {
     // What it wrote stays, and its old secrets lead nowhere: its membership has ended.
     assert!((0..3).all(|m| shows(&mut world, m, theirs)));
     // At once, by the same link.
-    comes(&mut world, 3, &text);
+    world.let_in(3, &text);
     assert_eq!(peer(&world, 3), of);
     world.require_sound();
 }
@@ -366,39 +333,29 @@ fn whom_nobody_here_knows_comes_back_by_the_door_all_the_same() {
         world.crash(machine);
     }
     world.run_for(200_000);
-    comes(&mut world, 4, &text);
+    world.let_in(4, &text);
     world.run_for(2_000);
     for machine in 3..5 {
         world.crash(machine);
     }
     world.run_for(200_000);
-    open(&mut world, 0);
-    open(&mut world, 1);
+    world.come_back(0);
+    world.come_back(1);
     let of = peer(&world, 2);
     world.removed.insert(of);
     assert!(remove(&mut world, 0, 2).is_ok());
     world.run_for(15 * 60_000);
-    comes(&mut world, 5, &text);
+    world.let_in(5, &text);
     world.run_for(2_000);
     for machine in [0, 1, 5] {
         world.crash(machine);
     }
     world.run_for(200_000);
     // Neither has ever heard of the other, and one has the old secret.
-    open(&mut world, 5);
-    open(&mut world, 4);
+    world.come_back(5);
+    world.come_back(4);
     assert!(world.run_until(60_000, |world| world.neighbor_count(4) == 1));
     world.require_sound();
-}
-
-fn open(world: &mut World, machine: usize) {
-    world.start(machine);
-    let options = world.open_options();
-    let group = world.machines[machine].app.group.unwrap();
-    let opened = world.ask(machine, Command::OpenGroup { options, group });
-    assert!(opened.is_ok(), "{opened:?}");
-    let online = world.connect(machine);
-    assert!(online.is_ok(), "{online:?}");
 }
 
 #[test]

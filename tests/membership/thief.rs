@@ -40,25 +40,6 @@ fn link(uses: u32) -> NewInvitation {
     }
 }
 
-fn open(world: &mut World, machine: usize) {
-    world.start(machine);
-    let (group, options) = (
-        world.machines[machine].app.group.unwrap(),
-        world.open_options(),
-    );
-    let opened = world.ask(machine, Command::OpenGroup { options, group });
-    assert!(opened.is_ok(), "{opened:?}");
-    let online = world.connect(machine);
-    assert!(online.is_ok(), "{online:?}");
-}
-
-fn let_in(world: &mut World, machine: usize, text: &str) {
-    assert!(world.join(machine, text).is_ok());
-    world.trust(machine);
-    let online = world.connect(machine);
-    assert!(online.is_ok(), "{online:?}");
-}
-
 fn turned_away(world: &mut World, machine: usize, text: &str) -> Code {
     let outcome = world
         .join(machine, text)
@@ -192,7 +173,7 @@ fn a_thief_who_admits_itself_or_dates_back_is_refused() {
         ..link(9)
     };
     let text = world.invitation(0, invitation);
-    let_in(&mut world, 1, &text);
+    world.let_in(1, &text);
     world.run_for(2 * HOUR_S * 1000);
     let shown = membership(&text, &thief(), Role::Member, Seconds::NEVER);
     let late = Door::of(&world, 0).knock(&thief(), shown.clone());
@@ -227,7 +208,7 @@ fn each_refusal_has_its_own_code() {
     };
     let [once, ending, revoked, voided] =
         [link(1), ending, link(9), link(9)].map(|new| world.invitation(0, new));
-    let_in(&mut world, 1, &once);
+    world.let_in(1, &once);
     assert_eq!(turned_away(&mut world, 2, &once), Code::InvitationUsedUp);
     world.run_for(2 * HOUR_S * 1000);
     assert_eq!(turned_away(&mut world, 3, &ending), Code::InvalidTimePeriod);
@@ -281,16 +262,16 @@ fn after_two_halves_met_as_many_remain_as_the_link_says() {
         // Longer than what was announced at the server stands: it would tell.
         world.run_for(200_000);
         for machine in first.clone() {
-            let_in(&mut world, machine, &text);
+            world.let_in(machine, &text);
         }
         world.run_for(5_000);
         for machine in core::iter::once(0).chain(first.clone()) {
             world.crash(machine);
         }
         world.run_for(200_000);
-        open(&mut world, 1);
+        world.come_back(1);
         for machine in second.clone() {
-            let_in(&mut world, machine, &text);
+            world.let_in(machine, &text);
         }
         let theirs = add(&mut world, 2 + count, HOUR_S).unwrap();
         world.run_for(5_000);
@@ -299,7 +280,7 @@ fn after_two_halves_met_as_many_remain_as_the_link_says() {
             world.removed.insert(late);
         }
         for machine in core::iter::once(0).chain(first.clone()) {
-            open(&mut world, machine);
+            world.come_back(machine);
         }
         world.run_for(120_000);
         for machine in second.clone() {

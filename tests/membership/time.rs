@@ -23,16 +23,6 @@ const WRONG_MS: [i64; 6] = [
     -24 * 60 * MINUTE_MS,
 ];
 
-fn open(world: &mut World, machine: usize) {
-    world.start(machine);
-    let (group, options) = (
-        world.machines[machine].app.group.unwrap(),
-        world.open_options(),
-    );
-    let opened = world.ask(machine, Command::OpenGroup { options, group });
-    assert!(opened.is_ok(), "{opened:?}");
-}
-
 fn renew(world: &mut World, machine: usize) {
     let renewal = NewCredential {
         until: Some(world.wall() / 1000 + 30 * DAY_S),
@@ -72,19 +62,19 @@ fn whose_time_is_over_fetches_its_renewal_at_the_door() {
     // Any member lets it in, the issuer need not be there.
     world.crash(0);
     world.run_for(60_000);
-    open(&mut world, 1);
+    world.reopen(1);
     let online = world.connect(1);
     assert!(online.is_ok(), "{online:?}");
     let linked = |world: &World| (1..3).all(|m| world.state(m) == Some(State::Online));
     assert!(world.run_until(30_000, linked));
     let id = add(&mut world, 1, HOUR_S).unwrap();
-    open(&mut world, 0);
+    world.reopen(0);
     assert!(world.connect(0).is_ok());
     everywhere(&mut world, 3, id, b"data");
     // From now on it is a member like others, also after a crash.
     world.crash(1);
     world.run_for(60_000);
-    open(&mut world, 1);
+    world.reopen(1);
     assert!(world.connect(1).is_ok());
     world.require_sound();
 }
@@ -94,7 +84,7 @@ fn without_a_renewal_it_hears_that_its_time_is_over() {
     let mut world = group(&[(Role::Member, Some(HOUR_S)), (Role::Member, None)]);
     world.crash(1);
     world.run_for(2 * HOUR_S * 1000);
-    open(&mut world, 1);
+    world.reopen(1);
     let error = refused(world.connect(1));
     assert_eq!(error.code, Code::InvalidTimePeriod, "{}", error.detail);
     assert_eq!(world.neighbor_count(1), 0);
@@ -109,7 +99,7 @@ fn without_a_renewal_it_hears_that_its_time_is_over() {
     world.crash(1);
     world.crash(0);
     world.run_for(2 * HOUR_S * 1000);
-    open(&mut world, 1);
+    world.reopen(1);
     assert_eq!(refused(world.connect(1)).code, Code::InvalidTimePeriod);
     world.require_sound();
 }
@@ -149,7 +139,7 @@ fn a_returning_members_wrong_clock_is_named() {
             world.crash(1);
             world.run_for(60_000);
             world.machines[1].wall_offset = offset;
-            open(&mut world, 1);
+            world.reopen(1);
             // By its clock it may be a member, and waits for others: then an event tells.
             let outcome = world.connect(1);
             let is_told = |world: &World| told(world, 1, Code::ClockSkew).is_some();

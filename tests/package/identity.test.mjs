@@ -2,26 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { after, beforeEach, test } from 'node:test';
+import { fails, startAnew } from './fails.mjs';
 
-const { Identity, init, PeerError, PeerGraph, PeerGroup, shutdown } = await import(
-  '../../dist/index.js'
-);
+const { Identity, init, PeerGraph, PeerGroup, shutdown } = await import('../../dist/index.js');
 
 const MEMORY = { storage: 'memory' };
 const group = (more) => PeerGroup.create({ ...MEMORY, friendlyName: 'Group', ...more });
-const fails = (promise, code, words) =>
-  assert.rejects(promise, (error) => {
-    assert.ok(error instanceof PeerError, String(error));
-    assert.equal(error.code, code);
-    if (words) assert.match(error.message, words);
-    return true;
-  });
 
-// Memory is gone with the engine: each test begins with nobody.
-beforeEach(async () => {
-  await shutdown();
-  await init();
-});
+beforeEach(startAnew);
 after(() => shutdown());
 
 test('the default identity is made once and acts where none is named', async () => {

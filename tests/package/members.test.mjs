@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, beforeEach, test } from 'node:test';
 import { transform } from 'esbuild';
+import { fails, startAnew } from './fails.mjs';
 
 /** A module that imports nothing but types, as JavaScript. */
 async function plain(path) {
@@ -12,23 +13,13 @@ async function plain(path) {
   return import(`data:text/javascript,${encodeURIComponent(code)}`);
 }
 
-const { Identity, init, PeerError, PeerGroup, shutdown } = await import('../../dist/index.js');
+const { Identity, PeerGroup, shutdown } = await import('../../dist/index.js');
 const { joinedChange } = await plain('../../js/src/members.ts');
 
 const MEMORY = { storage: 'memory', rendezvous: 'wss://rendezvous.example' };
 const make = (more) => PeerGroup.create({ ...MEMORY, friendlyName: 'Group', ...more });
-const fails = (promise, code, words) =>
-  assert.rejects(promise, (error) => {
-    assert.ok(error instanceof PeerError, String(error));
-    assert.equal(error.code, code);
-    if (words) assert.match(error.message, words);
-    return true;
-  });
 
-beforeEach(async () => {
-  await shutdown();
-  await init();
-});
+beforeEach(startAnew);
 after(() => shutdown());
 
 test('the creator is the first member, with the credential of the group itself', async () => {

@@ -3,24 +3,15 @@
 
 import assert from 'node:assert/strict';
 import { after, beforeEach, test } from 'node:test';
+import { fails, startAnew } from './fails.mjs';
 
-const { init, PeerError, PeerGroup, shutdown } = await import('../../dist/index.js');
+const { PeerGroup, shutdown } = await import('../../dist/index.js');
 
 const MEMORY = { storage: 'memory' };
 const RIGHT = 'three green teapots';
 const make = (more) => PeerGroup.create({ ...MEMORY, friendlyName: 'Tea', ...more });
-const fails = (promise, code, words) =>
-  assert.rejects(promise, (error) => {
-    assert.ok(error instanceof PeerError, String(error));
-    assert.equal(error.code, code);
-    if (words) assert.match(error.message, words);
-    return true;
-  });
 
-beforeEach(async () => {
-  await shutdown();
-  await init();
-});
+beforeEach(startAnew);
 after(() => shutdown());
 
 test('a password that is too easy is refused with the reason', async () => {

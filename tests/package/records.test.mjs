@@ -2,20 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { after, beforeEach, test } from 'node:test';
+import { fails } from './fails.mjs';
 
-const { PeerError, PeerGraph, PeerGroup } = await import('../../dist/index.js');
+const { PeerGraph, PeerGroup } = await import('../../dist/index.js');
 
 const MEMORY = { storage: 'memory', rendezvous: 'wss://rendezvous.example' };
 const DAY_MS = 86_400_000;
 const NOTE = { type: 'note', expires: DAY_MS };
 const bytes = (text) => new TextEncoder().encode(text);
-const fails = (promise, code, words) =>
-  assert.rejects(promise, (error) => {
-    assert.ok(error instanceof PeerError, String(error));
-    assert.equal(error.code, code, error.message);
-    if (words) assert.match(error.message, words);
-    return true;
-  });
 const ids = (records) => records.map(({ id }) => id).sort();
 
 let group;

@@ -3,18 +3,12 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { fails } from './fails.mjs';
 
-const { init, PeerError, PeerGraph, PeerGroup, shutdown } = await import('../../dist/index.js');
+const { init, PeerGraph, PeerGroup, shutdown } = await import('../../dist/index.js');
 
 const MEMORY = { storage: 'memory', rendezvous: 'wss://rendezvous.example' };
 const make = (more) => PeerGroup.create({ ...MEMORY, friendlyName: 'Node', ...more });
-const fails = (promise, code, words) =>
-  assert.rejects(promise, (error) => {
-    assert.ok(error instanceof PeerError, String(error));
-    assert.equal(error.code, code);
-    if (words) assert.match(error.message, words);
-    return true;
-  });
 
 test('what cannot wait says that nothing is loaded', () => {
   assert.throws(() => PeerGroup.parseInvitation('x'), {

@@ -6,7 +6,7 @@ use std::panic::catch_unwind;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use peer_group::engine::command::{Command, EndCall, Expiry, NewInvitation, NewRecord, Revoke};
+use peer_group::engine::command::{Command, EndCall, NewInvitation, Revoke};
 use peer_group::engine::event::{Answer, State};
 use peer_group::error::Code;
 use peer_group::names::{PeerId, RecordId, Role};
@@ -29,21 +29,6 @@ struct Scene {
     /// Who is removed: by the creator, and in half of the seeds at the same time another by an admin.
     removed: Vec<usize>,
     asleep: Vec<usize>,
-}
-
-fn add(world: &mut World, machine: usize, text: &str) -> Option<RecordId> {
-    let record = NewRecord {
-        kind: "note".to_owned(),
-        data: text.as_bytes().to_vec(),
-        attributes: Vec::new(),
-        expires: Expiry::In(24 * 60 * MINUTE),
-        auto_refresh: false,
-    };
-    let handle = world.machines[machine].app.handle();
-    match world.ask(machine, Command::AddRecord { handle, record }) {
-        Ok(Answer::RecordAdded(id)) => Some(id),
-        _ => None,
-    }
 }
 
 fn holds(world: &World, machine: usize, id: RecordId) -> bool {
@@ -82,10 +67,7 @@ fn scene(seed: u64, real: bool) -> Scene {
     assert!(world.connect(0).is_ok());
     for machine in 1..MEMBERS {
         let text = if machine < 4 { &admins } else { &members };
-        assert!(world.join(machine, text).is_ok());
-        world.trust(machine);
-        let online = world.connect(machine);
-        assert!(online.is_ok(), "machine {machine}: {online:?}");
+        world.let_in(machine, text);
     }
     let mut others: Vec<usize> = (2..MEMBERS).collect();
     let mut draw = || others.remove(dice.index(others.len()));
@@ -182,7 +164,7 @@ fn remove(scene: &mut Scene, seed: u64) -> BTreeSet<RecordId> {
     // What they write from now on counts for nobody.
     let mut late = BTreeSet::new();
     for victim in scene.removed.clone() {
-        late.extend(add(&mut scene.world, victim, "too late"));
+        late.extend(scene.world.add_note(victim, "too late"));
     }
     let awake = scene.awake();
     let peers: Vec<_> = scene.peers_of_removed();
@@ -203,13 +185,7 @@ fn come_back(scene: &mut Scene) {
     scene.cut(false);
     for victim in scene.removed.clone() {
         scene.world.crash(victim);
-        scene.world.start(victim);
-        let options = scene.world.open_options();
-        let group = scene.world.machines[victim].app.group.expect("it was in");
-        let opened = scene
-            .world
-            .ask(victim, Command::OpenGroup { options, group });
-        assert!(matches!(opened, Ok(Answer::Opened(_))), "{opened:?}");
+        scene.world.reopen(victim);
         let _ = scene.world.connect_within(victim, 20_000);
     }
     let woken = scene.world.run_until(61 * MINUTE, |world| {
@@ -225,7 +201,7 @@ fn run(seed: u64, real: bool) -> Millis {
     let everybody: Vec<usize> = (0..MEMBERS).collect();
     let mut records = BTreeSet::new();
     for machine in 0..MEMBERS {
-        records.extend(add(&mut scene.world, machine, "before"));
+        records.extend(scene.world.add_note(machine, "before"));
     }
     assert_eq!(records.len(), MEMBERS);
     scene.agree(&everybody, &records, 5 * MINUTE);
@@ -234,7 +210,7 @@ fn run(seed: u64, real: bool) -> Millis {
     let awake = scene.awake();
     let mut news = BTreeSet::new();
     for machine in &awake {
-        news.extend(add(&mut scene.world, *machine, "after"));
+        news.extend(scene.world.add_note(*machine, "after"));
     }
     assert_eq!(news.len(), awake.len());
     // What was written before stays, also of those who were removed.
@@ -284,7 +260,13 @@ fn whoever_is_removed_gets_nothing_new_and_sleepers_come_back() {
                         break;
                     }
                     match catch_unwind(|| run(seed, wants_real())) {
-                        Ok(millis) => took.lock().unwrap().push(millis),
+                        Ok(millis) => {
+                            let mut took = took.lock().unwrap();
+                            took.push(millis);
+                            if took.len().is_multiple_of(100) {
+                                println!("removal: {} of {count} seeds", took.len());
+                            }
+                        }
                         Err(_) => failed.lock().unwrap().push(seed),
                     }
                 }

@@ -1,9 +1,9 @@
 //! What tests do with machines that do nothing by themselves: create, invite, join, connect.
 
-use peer_group::engine::command::{Command, NewInvitation};
+use peer_group::engine::command::{Command, Expiry, NewInvitation, NewRecord};
 use peer_group::engine::event::{Answer, State};
 use peer_group::error::Error;
-use peer_group::names::{ConnectionKind, GroupId};
+use peer_group::names::{ConnectionKind, GroupId, RecordId};
 use peer_group::time::Millis;
 
 use super::app::CONNECT_MS;
@@ -77,6 +77,59 @@ impl World {
         )
     }
 
+    /// A machine runs and opens the group that it was in.
+    ///
+    /// # Panics
+    /// If it was in none, or cannot open it.
+    pub fn reopen(&mut self, machine: usize) {
+        self.start(machine);
+        let options = self.open_options();
+        let group = self.machines[machine].app.group.expect("it was in a group");
+        let opened = self.ask(machine, Command::OpenGroup { options, group });
+        assert!(matches!(opened, Ok(Answer::Opened(_))), "{opened:?}");
+    }
+
+    /// A machine that was in a group opens it and goes online.
+    ///
+    /// # Panics
+    /// If it cannot.
+    pub fn come_back(&mut self, machine: usize) {
+        self.reopen(machine);
+        let online = self.connect(machine);
+        assert!(online.is_ok(), "machine {machine}: {online:?}");
+    }
+
+    /// A machine takes an invitation, counts as a member, and goes online.
+    ///
+    /// # Panics
+    /// If it is not let in.
+    pub fn let_in(&mut self, machine: usize, invitation: &str) {
+        let joined = self.join(machine, invitation);
+        assert!(joined.is_ok(), "machine {machine}: {joined:?}");
+        self.trust(machine);
+        let online = self.connect(machine);
+        assert!(online.is_ok(), "machine {machine}: {online:?}");
+    }
+
+    /// A machine adds a record that lives for a day.
+    ///
+    /// # Panics
+    /// If something else is answered.
+    pub fn add_note(&mut self, machine: usize, text: &str) -> Result<RecordId, Error> {
+        let record = NewRecord {
+            kind: "note".to_owned(),
+            data: text.as_bytes().to_vec(),
+            attributes: Vec::new(),
+            expires: Expiry::In(24 * 3_600_000),
+            auto_refresh: false,
+        };
+        let handle = self.machines[machine].app.handle();
+        match self.ask(machine, Command::AddRecord { handle, record })? {
+            Answer::RecordAdded(id) => Ok(id),
+            other => panic!("no record: {other:?}"),
+        }
+    }
+
     /// The first `count` machines are a group and online; the text admits whoever follows.
     pub fn group_of(&mut self, count: usize) -> String {
         self.create(0);
@@ -88,11 +141,7 @@ impl World {
         let online = self.connect(0);
         assert!(online.is_ok(), "{online:?}");
         for machine in 1..count {
-            let joined = self.join(machine, &text);
-            assert!(joined.is_ok(), "{joined:?}");
-            self.trust(machine);
-            let online = self.connect(machine);
-            assert!(online.is_ok(), "{online:?}");
+            self.let_in(machine, &text);
         }
         let all_linked = |world: &Self| (0..count).all(|m| world.neighbor_count(m) == count - 1);
         assert!(self.run_until(30_000, all_linked), "the group is not whole");

@@ -87,9 +87,7 @@ impl Engine {
     ) -> Result<RequestId, Error> {
         check_timeout(timeout_ms)?;
         self.on_node(now, handle, true, |node, cx, request| {
-            if matches!(node.kind, Kind::Graph { .. }) {
-                return Err(Code::InvalidGroup.into());
-            }
+            node.group()?;
             if !node.mailbox.has_servers() {
                 return Err(Error::new(Code::InvalidArgument)
                     .detail("no rendezvous server is named: give one when opening the group"));
@@ -221,12 +219,9 @@ impl Engine {
         handle: HandleId,
         invitation: &NewInvitation,
     ) -> Result<RequestId, Error> {
-        self.on_node(now, handle, false, |node, cx, _| match &mut node.kind {
-            Kind::Group(group) => {
-                let text = group.invite(cx.random, cx.now, invitation)?;
-                Ok(Some(Answer::Invitation(text)))
-            }
-            Kind::Graph { .. } => Err(Code::InvalidGroup.into()),
+        self.on_node(now, handle, false, |node, cx, _| {
+            let text = node.group()?.invite(cx.random, cx.now, invitation)?;
+            Ok(Some(Answer::Invitation(text)))
         })
     }
 

@@ -92,10 +92,30 @@ impl Group {
             return false;
         }
         if self.secrets.len() >= WAITING_SECRETS {
-            self.secrets.remove(0);
+            let goes = self.most_dispensable();
+            self.secrets.remove(goes);
         }
         self.secrets.push(secret.clone());
         true
+    }
+
+    /// Of the secrets that wait: anybody can sign some, so first those of nobody we know as an admin,
+    /// then those of the admin that made the most, the oldest first.
+    fn most_dispensable(&mut self) -> usize {
+        let issuers: Vec<[u8; 32]> = self.secrets.iter().map(|s| s.body.issuer).collect();
+        let mut goes = (0, 0);
+        for (at, issuer) in issuers.iter().enumerate() {
+            let made = issuers.iter().filter(|other| *other == issuer).count();
+            let weight = if self.in_office(issuer) {
+                made
+            } else {
+                WAITING_SECRETS + 1
+            };
+            if weight > goes.0 {
+                goes = (weight, at);
+            }
+        }
+        goes.1
     }
 
     /// The one in use and the one before.
@@ -108,33 +128,29 @@ impl Group {
 
     /// Takes the secrets that count by what is known now.
     pub(super) fn settle_secrets(&mut self, now: Now) {
+        if self.secrets.is_empty() {
+            return;
+        }
+        let crypto = self.crypto;
+        let known = self.ever().revocations.clone();
         for kind in [SecretKind::Epoch, SecretKind::Door] {
-            let waiting = self.secrets.iter().filter(|s| s.body.kind == kind).cloned();
-            let waiting: Vec<Secret> = waiting.collect();
-            let (group, crypto) = (self.state.group, self.crypto);
-            let known = self.ever().revocations.clone();
-            let admins = &self.ever().admins;
-            let in_office =
-                |s: &Secret| s.body.issuer == group.0 || admins.contains(&s.body.issuer);
-            let is_known = |removal: &Covered| known.contains(removal);
-            let good = |s: &Secret| in_office(s) && s.body.covers.iter().all(is_known);
-            let best = waiting
-                .into_iter()
-                .filter(good)
-                .max_by_key(|s| s.order(crypto));
-            let admins = admins.clone();
-            let current = self.held(kind).first().map(|s| (*s).clone());
-            let current =
-                current.filter(|s| s.body.issuer == group.0 || admins.contains(&s.body.issuer));
-            let Some(best) = best else { continue };
+            let mut good = self.secrets.clone();
+            good.retain(|secret| {
+                let covered = secret.body.covers.iter().all(|of| known.contains(of));
+                secret.body.kind == kind && covered && self.in_office(&secret.body.issuer)
+            });
+            let Some(best) = good.into_iter().max_by_key(|secret| secret.order(crypto)) else {
+                continue;
+            };
+            let current = self.held(kind).first().map(|secret| (*secret).clone());
+            let current = current.filter(|current| self.in_office(&current.body.issuer));
             if current.is_none_or(|current| best.order(crypto) > current.order(crypto)) {
                 self.adopt(now, best);
             }
         }
-        let held = |s: &Secret, all: &[Secret]| all.contains(s);
-        let (epochs, doors) = (self.state.epochs.to_vec(), self.state.doors.to_vec());
+        let (epochs, doors) = (&self.state.epochs, &self.state.doors);
         self.secrets
-            .retain(|s| !held(s, &epochs) && !held(s, &doors));
+            .retain(|secret| !epochs.contains(secret) && !doors.contains(secret));
     }
 
     /// Takes what we were given at the door, if it counts more than what we have.
@@ -161,7 +177,7 @@ impl Group {
             }
             SecretKind::Door => {
                 let door = secret.body.secret;
-                let door = core::array::from_fn(|i| door.get(i).copied().unwrap_or_default());
+                let door = head(&door);
                 if door != self.state.door {
                     self.state.old_door = Some(core::mem::replace(&mut self.state.door, door));
                 }

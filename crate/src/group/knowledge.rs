@@ -36,6 +36,30 @@ impl Group {
         Ok((member, support))
     }
 
+    /// Looks at all we know, whatever the time.
+    pub(super) fn with_judge<T>(&mut self, look: impl FnOnce(&Judge<'_>) -> T) -> T {
+        let all = self.state.proof.iter().chain(self.known.values());
+        let (group, verified) = (self.state.group, &mut self.verified);
+        look(&Judge::new(
+            self.crypto,
+            group,
+            &Clock::TIMELESS,
+            all,
+            verified,
+        ))
+    }
+
+    /// Who is an admin or was one, by all we know, what waits, and what somebody shows.
+    pub(super) fn admins_with<'a>(
+        &'a mut self,
+        shown: impl Iterator<Item = &'a Credential>,
+    ) -> Vec<[u8; 32]> {
+        let known = self.state.proof.iter().chain(self.known.values());
+        let all = known.chain(&self.pending).chain(shown);
+        let (group, verified) = (self.state.group, &mut self.verified);
+        Judge::new(self.crypto, group, &Clock::TIMELESS, all, verified).admins(true)
+    }
+
     pub(super) fn ever(&mut self) -> &Ever {
         let all = self.state.proof.iter().chain(self.known.values());
         let (group, verified) = (self.state.group, &mut self.verified);
@@ -50,7 +74,6 @@ impl Group {
                 former: judge.former(),
                 ends: judge.ends(),
                 admins: judge.admins(false),
-                ever_admins: judge.admins(true),
                 revocations: judge.removals(),
             }
         })
@@ -64,10 +87,28 @@ impl Group {
 
     /// Keeps what somebody's membership rests on, and tells the neighbors what is new of it.
     pub(super) fn learn(&mut self, support: Vec<Credential>) {
+        // However many members somebody makes, admins can end memberships.
+        let ordinary = limits::CONTROL_ITEMS - limits::REMOVAL_ITEMS;
+        let mut admins = Vec::new();
+        if self.known.len() + support.len() > ordinary {
+            admins = self.admins_with(support.iter());
+            admins.push(self.state.group.0);
+        }
         for credential in support {
             let id = credential.id(self.crypto);
-            let full = self.known.len() >= limits::CONTROL_ITEMS;
-            if !full && !self.known.contains_key(&id) && !self.state.proof.contains(&credential) {
+            let ends = matches!(
+                credential.body,
+                Body::Revocation { .. } | Body::Vouch { .. }
+            );
+            let room = if ends && admins.contains(credential.issuer()) {
+                limits::CONTROL_ITEMS
+            } else {
+                ordinary
+            };
+            if self.known.len() < room
+                && !self.known.contains_key(&id)
+                && !self.state.proof.contains(&credential)
+            {
                 let own = issuing::is_about(&credential, &self.state.peer);
                 self.news.push(
                     Control::Credential {

@@ -84,7 +84,7 @@ fn salt(crypto: Crypto, group: GroupId, generation: u32) -> [u8; 16] {
     let generation = generation.to_be_bytes();
     let context: [&[u8]; 1] = [&generation];
     let salt = crypto.derive(&group.0, "password-salt", &context);
-    core::array::from_fn(|i| salt.get(i).copied().unwrap_or_default())
+    head(&salt)
 }
 
 fn malformed() -> Error {

@@ -2,15 +2,15 @@
 
 use super::credential::{Body, Credential, How, Revoked, Vouched};
 use super::invitation::Invitation;
-use super::judge::Judge;
 use super::{Control, Group};
+use crate::crypto::head;
 use crate::error::{Code, Error};
 use crate::limits::{CLOCK_GRACE_S, FAREWELL_CREDENTIALS, REASON_CHARS, VOUCHED, VOUCHES};
 use crate::names::PeerId;
 use crate::random::Random;
 use crate::time::Now;
 use crate::wire::codec::{List, Text};
-use crate::wire::seconds::{Clock, Seconds};
+use crate::wire::seconds::Seconds;
 
 /// A revocation to be made.
 pub struct Removal {
@@ -55,7 +55,7 @@ impl Group {
     pub fn subjects(&mut self, what: &Revoked) -> Vec<PeerId> {
         match what {
             Revoked::Member { peer } => vec![*peer],
-            Revoked::Invitation { hash } => self.with_judge(|judge, _| judge.came_with(hash)),
+            Revoked::Invitation { hash } => self.with_judge(|judge| judge.came_with(hash)),
         }
     }
 
@@ -100,13 +100,9 @@ impl Group {
         else {
             return None;
         };
-        let own = self.state.peer.0;
-        let (group, ever) = (self.state.group, self.ever());
-        let place = |key: &[u8; 32]| ever.admins.iter().position(|admin| admin == key);
-        let senior = *issuer == group.0
-            || place(issuer).is_some_and(|theirs| place(&own).is_none_or(|ours| theirs < ours));
-        let began = self.with_judge(|judge, _| judge.began(&PeerId(own)));
-        if *how == How::Left || !senior || began > *at {
+        let own = self.state.peer;
+        let began = self.with_judge(|judge| judge.began(&own));
+        if *how == How::Left || !self.is_senior(issuer, &own) || began > *at {
             return None;
         }
         let by_invitation = matches!(what, Revoked::Invitation { .. });
@@ -160,8 +156,7 @@ impl Group {
             .map(|credential| Control::Credential { credential })
             .collect();
         if removal.how == How::Removed {
-            let covered = core::array::from_fn(|i| hash.get(i).copied().unwrap_or_default());
-            let secret = self.next_epoch(random, now, &[covered])?;
+            let secret = self.next_epoch(random, now, &[head(&hash)])?;
             items.push(Control::Secret { secret });
         }
         Ok(items)
@@ -184,15 +179,21 @@ impl Group {
             return Err(Error::new(Code::InvalidArgument)
                 .detail("nobody removes the own membership: leave() gives it up"));
         }
-        let (group, ever) = (self.state.group, self.ever());
-        let place = |key: &[u8; 32]| ever.admins.iter().position(|admin| admin == key);
-        let (ours, theirs) = (place(issuer), place(&peer.0));
-        if *issuer != group.0 && theirs.is_some_and(|theirs| Some(theirs) < ours) {
+        if !self.is_senior(issuer, peer) {
             return Err(Error::new(Code::NotAuthorized).detail(
                 "only an admin who is closer to the creator, or became one earlier, can do that to an admin",
             ));
         }
         Ok(())
+    }
+
+    /// Whether an admin, or the group key, may end somebody's membership.
+    fn is_senior(&mut self, admin: &[u8; 32], to: &PeerId) -> bool {
+        let (group, admins) = (self.state.group, &self.ever().admins);
+        let place = |key: &[u8; 32]| admins.iter().position(|admin| admin == key);
+        let other = place(&to.0);
+        *admin == group.0
+            || place(admin).is_some_and(|place| other.is_none_or(|other| place < other))
     }
 
     /// What of the credentials that somebody issued stays: all that we know by now.
@@ -208,8 +209,7 @@ impl Group {
     }
 
     fn vouched_name(&self, credential: &Credential) -> Vouched {
-        let hash = credential.hash(self.crypto, self.state.group);
-        core::array::from_fn(|i| hash.get(i).copied().unwrap_or_default())
+        head(&credential.hash(self.crypto, self.state.group))
     }
 
     /// From when a new membership of somebody counts, whose earlier one was ended.
@@ -240,22 +240,11 @@ impl Group {
 
     /// What tells somebody that it is no member any more.
     pub(super) fn farewell_to(&mut self, peer: &PeerId) -> Vec<Credential> {
-        self.with_judge(|judge, _| {
+        self.with_judge(|judge| {
             let mut why = judge.why_removed(peer);
             why.extend(judge.why_outnumbered(peer));
             why.truncate(FAREWELL_CREDENTIALS);
             why
         })
-    }
-
-    /// Looks at all we know, whatever the time.
-    pub(super) fn with_judge<T>(
-        &mut self,
-        look: impl FnOnce(&mut Judge<'_>, &mut super::Verified) -> T,
-    ) -> T {
-        let all = self.state.proof.iter().chain(self.known.values());
-        let (group, verified) = (self.state.group, &mut self.verified);
-        let mut judge = Judge::new(self.crypto, group, &Clock::TIMELESS, all, verified);
-        look(&mut judge, verified)
     }
 }

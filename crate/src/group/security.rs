@@ -153,7 +153,7 @@ impl Security for Group {
         let doors = self.state.doors.first().cloned();
         let issuers = epochs.iter().chain(&doors).map(|s| PeerId(s.body.issuer));
         let issuers: Set<PeerId> = issuers.collect();
-        let credentials = self.with_judge(|judge, _| {
+        let credentials = self.with_judge(|judge| {
             let support = issuers.iter().flat_map(|issuer| judge.ever_support(issuer));
             support.collect()
         });
@@ -173,27 +173,29 @@ impl Security for Group {
         let (_, support) = self
             .judged(&clock, self.state.peer, &grant.proof, false)
             .map_err(|_| broken("the admission we got does not hold"))?;
-        let before = (self.state.proof.clone(), self.known.clone());
-        self.state.proof = Credentials::new(support).ok_or(Code::ChainTooLong)?;
+        let proof = Credentials::new(support).ok_or(Code::ChainTooLong)?;
+        // Whoever signed the secrets may be nobody by now, but was an admin: by all that is known.
+        let admins = self.admins_with(proof.iter().chain(grant.credentials.iter()));
+        let secrets = || grant.epochs.iter().chain(grant.doors.iter());
+        let is_good = |secret: &Secret| {
+            let issuer = &secret.body.issuer;
+            (*issuer == self.state.group.0 || admins.contains(issuer))
+                && secret.is_signed(self.crypto, self.state.group)
+        };
+        if !secrets().all(is_good) {
+            return Err(broken("no admin made the secret we got"));
+        }
+        if grant.epochs.is_empty() && self.epoch().is_none() {
+            return Err(broken("we got no epoch"));
+        }
+        self.state.proof = proof;
         self.changed();
-        // Who signed the secrets may be nobody by now, but was an admin: ask all that is known.
         for credential in grant.credentials.iter() {
             self.consider(credential.clone());
         }
         self.sift();
-        for secret in grant.epochs.iter().chain(grant.doors.iter()) {
-            let issuer = secret.body.issuer;
-            let was_admin =
-                issuer == self.state.group.0 || self.ever().ever_admins.contains(&issuer);
-            if !was_admin || !secret.is_signed(self.crypto, self.state.group) {
-                (self.state.proof, self.known) = before;
-                self.changed();
-                return Err(broken("no admin made the secret we got"));
-            }
+        for secret in secrets() {
             self.take_secret(cx.now, secret.clone());
-        }
-        if self.epoch().is_none() {
-            return Err(broken("we got no epoch"));
         }
         Ok(())
     }

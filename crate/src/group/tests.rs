@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::credential::{Body, Credential, Credentials};
+use super::credential::{Body, Credential, Credentials, How, Revoked, Role};
+use super::epoch::{Covered, Secret, SecretBody, SecretKind};
 use super::identity::Identity;
 use super::invitation::Invitation;
 use super::properties::{Properties, SignedProperties};
@@ -13,10 +14,12 @@ use crate::engine::context::{Context, Ids, Requests};
 use crate::error::Code;
 use crate::graph::security::{Absorbed, Security as _};
 use crate::graph::session::{OwnSession, Session};
+use crate::limits;
 use crate::names::{NodeIndex, PeerId};
 use crate::random::Random;
 use crate::time::Now;
-use crate::wire::codec::{Text, Wire as _};
+use crate::wire::codec::{List, Text, Wire as _};
+use crate::wire::seconds::Seconds;
 
 const CRYPTO: Crypto = &FAKE;
 const NOW: Now = Now {
@@ -186,7 +189,7 @@ fn strangers_fill_nobodys_memory() {
         let seed = random.bytes();
         let body = Body::Admission {
             membership: random.bytes(),
-            at: crate::wire::seconds::Seconds(u64::from(n)),
+            at: Seconds(u64::from(n)),
             issuer: crate::crypto::Primitives::public_key(&FAKE, &seed),
         };
         let credential = Credential::sign(CRYPTO, member.state.group, &seed, body);
@@ -195,7 +198,91 @@ fn strangers_fill_nobodys_memory() {
     }
     assert_eq!(member.to_stored(&mut random, 0, [].iter()).len(), before);
     assert!(member.news.is_empty(), "nothing is passed on");
-    assert!(member.pending.len() <= crate::limits::PENDING_CREDENTIALS);
+    assert!(member.pending.len() <= limits::PENDING_CREDENTIALS);
+}
+
+/// A membership that says nothing of use, as many as one likes.
+fn made_up(group: &Group, n: u32) -> Credential {
+    let mut subject = [0; 32];
+    subject[..4].copy_from_slice(&n.to_be_bytes());
+    let body = Body::Membership {
+        subject: PeerId(subject),
+        sealing: [0; 32],
+        role: Role::Member,
+        from: Seconds(0),
+        until: Seconds::NEVER,
+        issuer: group.state.peer.0,
+        serial: [0; 8],
+    };
+    let signature = [0; 64];
+    Credential { body, signature }
+}
+
+#[test]
+fn however_many_members_somebody_makes_admins_end_memberships() {
+    let mut random = Random::new([10; 32]);
+    let mut member = creator(&mut random);
+    let revocation = |issuer| Credential {
+        body: Body::Revocation {
+            what: Revoked::Member {
+                peer: PeerId([9; 32]),
+            },
+            at: Seconds(1),
+            how: How::Removed,
+            records_stay: true,
+            vouches: List::default(),
+            reason: Text::default(),
+            issuer,
+            serial: [0; 8],
+        },
+        signature: [0; 64],
+    };
+    let most = u32::try_from(limits::CONTROL_ITEMS).unwrap();
+    let all = (0..most).map(|n| made_up(&member, n)).collect();
+    member.learn(all);
+    assert_eq!(
+        member.known.len(),
+        limits::CONTROL_ITEMS - limits::REMOVAL_ITEMS
+    );
+    let stranger = revocation([8; 32]);
+    let ours = revocation(member.state.group.0);
+    member.learn(vec![stranger.clone(), ours.clone()]);
+    let knows = |credential: &Credential| member.known.contains_key(&credential.id(CRYPTO));
+    assert!(knows(&ours));
+    assert!(!knows(&stranger));
+}
+
+#[test]
+fn secrets_of_strangers_displace_none_of_an_admin() {
+    let mut random = Random::new([11; 32]);
+    let mut member = creator(&mut random);
+    let group = member.state.group;
+    let signed = |random: &mut Random, seed: &[u8; 32], covers: Vec<Covered>| {
+        let body = SecretBody {
+            kind: SecretKind::Epoch,
+            number: 7,
+            secret: random.bytes(),
+            covers: List::new(covers).unwrap(),
+            issuer: CRYPTO.public_key(seed),
+        };
+        Secret::sign(CRYPTO, group, seed, body)
+    };
+    // It waits for a removal that is on its way.
+    let group_seed = member.state.group_seed.unwrap();
+    let waiting = signed(&mut random, &group_seed, vec![[5; 8]]);
+    let mut spam: Vec<Secret> = (0..limits::WAITING_SECRETS * 3)
+        .map(|_| {
+            let seed = random.bytes();
+            signed(&mut random, &seed, Vec::new())
+        })
+        .collect();
+    spam.insert(limits::WAITING_SECRETS / 2, waiting.clone());
+    for secret in spam {
+        let item = Control::Secret { secret }.to_bytes();
+        assert_eq!(with(NOW, |cx| member.absorb(cx, &[&item])), Absorbed::Good);
+    }
+    assert_eq!(member.secrets.len(), limits::WAITING_SECRETS);
+    assert!(member.secrets.contains(&waiting));
 }
 
 #[test]
@@ -216,16 +303,16 @@ fn the_longest_properties_fit_a_control_item() {
     let mut random = Random::new([7; 32]);
     let wide = "\u{1f375}";
     let new = NewGroup {
-        friendly_name: wide.repeat(crate::limits::FRIENDLY_NAME_CHARS),
-        comment: wide.repeat(crate::limits::COMMENT_CHARS),
-        classifier: wide.repeat(crate::limits::CLASSIFIER_CHARS),
+        friendly_name: wide.repeat(limits::FRIENDLY_NAME_CHARS),
+        comment: wide.repeat(limits::COMMENT_CHARS),
+        classifier: wide.repeat(limits::CLASSIFIER_CHARS),
         ..NewGroup::default()
     };
     let identity = Identity::new(&mut random, 0);
     let state = Group::create(CRYPTO, &mut random, NOW, &identity, &new, &[]).unwrap();
     let mut group = Group::open(CRYPTO, identity, state);
     let longest = group.control().iter().map(Vec::len).max().unwrap();
-    assert!(longest <= crate::limits::CONTROL_ITEM_BYTES, "{longest}");
+    assert!(longest <= limits::CONTROL_ITEM_BYTES, "{longest}");
 }
 
 fn change(group: &Group, name: &str) -> Control {

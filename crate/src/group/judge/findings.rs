@@ -1,6 +1,7 @@
 //! What a judge has found: everybody's rights, and the credentials they rest on.
 
 use super::{Judge, Member};
+use crate::crypto::head;
 use crate::error::Error;
 use crate::graph::security::Rights;
 use crate::group::credential::{Body, Credential, How, Role};
@@ -58,14 +59,6 @@ impl Judge<'_> {
         own.into_iter().chain([listed]).collect()
     }
 
-    /// The best membership of everybody who is a member.
-    #[must_use]
-    pub fn members(&self) -> Map<PeerId, Member> {
-        let all = self.members.keys();
-        all.filter_map(|peer| Some((*peer, self.best(peer)?.clone())))
-            .collect()
-    }
-
     /// When the last membership of everybody ends who is a member.
     #[must_use]
     pub fn ends(&self) -> Map<PeerId, Seconds> {
@@ -108,11 +101,7 @@ impl Judge<'_> {
     #[must_use]
     pub fn removals(&self) -> Vec<Covered> {
         let all: Set<_> = self.removed().collect();
-        let newest: Vec<_> = all.into_iter().collect();
-        let newest = newest.iter().rev();
-        newest
-            .map(|(_, hash)| core::array::from_fn(|i| hash.get(i).copied().unwrap_or_default()))
-            .collect()
+        all.iter().rev().map(|(_, hash)| head(hash)).collect()
     }
 
     /// When somebody's latest membership that counts began.

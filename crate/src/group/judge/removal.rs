@@ -6,6 +6,7 @@
 //! neither what came first nor what date anything bears.
 
 use super::{Judge, Member, Rank, Verified};
+use crate::crypto::head;
 use crate::error::{Code, Error};
 use crate::group::credential::{Body, Credential, How, Revoked, Role, Vouched};
 use crate::limits::REVOKING_ADMINS;
@@ -185,7 +186,7 @@ impl Judge<'_> {
     /// What a vouch calls a credential.
     pub(super) fn vouched_name(&self, at: usize) -> Vouched {
         let hash = self.hashes.get(at).copied().unwrap_or_default();
-        core::array::from_fn(|i| hash.get(i).copied().unwrap_or_default())
+        head(&hash)
     }
 
     /// What to tell somebody whose membership has ended.
