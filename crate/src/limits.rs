@@ -108,8 +108,11 @@ pub const GUESS_LIFE_MS: Millis = 3_600_000;
 pub const GUESSES_KEPT: usize = 512;
 /// Zero bits that work must make a hash begin with: some 0.4 s in a browser.
 pub const WORK_BITS: u8 = 18;
-/// The most that a joiner works for: whoever demands more is no honest member.
+/// The most that anybody works for: whoever demands more is no honest member or server.
 pub const WORK_BITS_MAX: u8 = 20;
+/// Between two works for one rendezvous server after the first: one that demands more often is left
+/// waiting, so that it costs a page no more than some seconds of a processor each minute.
+pub const SERVER_WORK_PAUSE_MS: Millis = 15_000;
 /// How long work may be shown after it was demanded.
 pub const WORK_LIFE_MS: Millis = 5 * 60_000;
 /// Work that has bought a run and is remembered: more than the pause allows in that time.

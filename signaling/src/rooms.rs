@@ -28,6 +28,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod work;
 
 pub use address::Address;
 use bucket::Bucket;
@@ -40,6 +41,7 @@ pub use relay::{Half, Halves, Receipt};
 use relay::{PairId, Pairs};
 use tags::Tags;
 use topics::Topics;
+pub use work::Work;
 
 /// One socket of the server. Never used twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -79,6 +81,8 @@ pub struct Rooms {
     pairs: Pairs,
     /// Requests of everybody.
     requests: Bucket,
+    /// Whether these are many.
+    load: work::Load,
     /// Bytes relayed for everybody.
     relayed: Bucket,
     counts: Counts,
@@ -97,6 +101,7 @@ struct Connection {
     pairs: BTreeSet<PairId>,
     requests: Bucket,
     signals: Bucket,
+    work: work::Account,
 }
 
 #[derive(Clone, Copy)]
@@ -145,6 +150,7 @@ impl Rooms {
             topics: Topics::default(),
             pairs: Pairs::default(),
             requests: Bucket::new(0, limits.requests_in_all),
+            load: work::Load::new(Bucket::new(0, limits.work_above)),
             relayed: Bucket::new(0, limits.relay_in_all),
             counts: Counts::default(),
             out: VecDeque::new(),
@@ -173,6 +179,7 @@ impl Rooms {
             pairs: BTreeSet::new(),
             requests: Bucket::new(now.monotonic, self.config.limits.requests),
             signals: Bucket::new(now.monotonic, self.config.limits.signals),
+            work: work::Account::default(),
         };
         self.connections.insert(conn, connection);
     }

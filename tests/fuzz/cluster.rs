@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use peer_group::names::{Tag, Topic};
 use peer_group::wire::codec::{Reader, Wire as _};
 use peer_group::wire::rendezvous::RefusedReason;
-use peer_group_signaling::rooms::{Asked, ConnId, Crowd, Far, Machine, Note, Search};
+use peer_group_signaling::rooms::{Asked, ConnId, Crowd, Far, Machine, Note, Search, Work};
 
 use crate::model::Step;
 use crate::rooms::{Scene, secret};
@@ -53,7 +53,7 @@ impl Cluster {
     fn new() -> Self {
         Self {
             scenes: (0..MACHINES)
-                .map(|at| Scene::new(Some(machine(at))))
+                .map(|at| Scene::new(Some(machine(at)), Work::Off))
                 .collect(),
             heard: (0..MACHINES).map(|_| Heard::default()).collect(),
             alone: [false; MACHINES],

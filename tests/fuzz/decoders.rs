@@ -102,6 +102,12 @@ pub(crate) const TARGETS: &[Target] = &[
         share: 2,
     },
     Target {
+        name: "work",
+        run: rooms::run_working,
+        longest: 512,
+        share: 1,
+    },
+    Target {
         name: "cluster",
         run: cluster::run,
         longest: 512,

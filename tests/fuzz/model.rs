@@ -3,13 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use peer_group::crypto::work::is_solved;
+use peer_group::crypto::{FAKE, tag_of};
 use peer_group::limits::SAMPLE;
 use peer_group::names::{Tag, Topic};
 use peer_group::time::Millis;
 use peer_group::wire::rendezvous::{
-    ClientMessage, Entry, ErrorReason, Payload, RelayFrame, ServerMessage, relay_cost,
+    ClientMessage, Entry, ErrorReason, Payload, RelayFrame, ServerMessage, relay_cost, work_puzzle,
 };
-use peer_group_signaling::rooms::{ConnId, Counts, Limits};
+use peer_group_signaling::rooms::{ConnId, Counts, Limits, Work};
+
+/// The work that clients of some of these servers always have to do.
+pub(crate) const ALWAYS: Work = Work::Always(2);
+/// Requests that they may make for it.
+const BUYS: u32 = 8;
 
 /// What a step may cause besides answers to who took it: it, or nothing.
 #[derive(Default)]
@@ -38,6 +45,10 @@ pub(crate) struct Model {
     wrote: BTreeSet<(Tag, Tag)>,
     /// Signals that may still be refused.
     refusable: BTreeMap<(ConnId, Tag), u32>,
+    /// Who was asked to work, for how many bits.
+    asked: BTreeMap<ConnId, u8>,
+    /// Puzzles that they have solved, and requests that they may make for it.
+    worked: BTreeMap<ConnId, (u32, u32)>,
     /// Bytes that one sent to another and has no credit for again.
     under_way: BTreeMap<(Tag, Tag), u32>,
 }
@@ -54,6 +65,8 @@ impl Model {
             stands: BTreeMap::new(),
             wrote: BTreeSet::new(),
             refusable: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            worked: BTreeMap::new(),
             under_way: BTreeMap::new(),
         }
     }
@@ -66,6 +79,8 @@ impl Model {
     pub(crate) fn closed(&mut self, conn: ConnId) {
         self.open.remove(&conn);
         self.welcomed.remove(&conn);
+        self.asked.remove(&conn);
+        self.worked.remove(&conn);
         self.released(conn);
     }
 
@@ -75,6 +90,13 @@ impl Model {
 
     pub(crate) fn challenge(&self, conn: ConnId) -> [u8; 32] {
         self.welcomed.get(&conn).copied().unwrap_or_default()
+    }
+
+    /// The puzzle that is to be solved, and for how many bits.
+    pub(crate) fn puzzle(&self, conn: ConnId) -> ([u8; 32], u8) {
+        let solved = self.worked.get(&conn).map_or(0, |(solved, _)| *solved);
+        let bits = self.asked.get(&conn).copied().unwrap_or(1);
+        (work_puzzle(&self.challenge(conn), solved), bits)
     }
 
     pub(crate) fn holder(&self, tag: Tag) -> Option<ConnId> {
@@ -225,6 +247,10 @@ impl Model {
             ServerMessage::Turn { .. } => {
                 assert!(matches!(asked, Some(ClientMessage::Turn {})));
             }
+            ServerMessage::Work { bits } => {
+                assert!(bits > 0 && asked.is_some(), "work for nothing");
+                self.asked.insert(conn, bits);
+            }
             ServerMessage::GoAway { .. } => assert!(step.asked.is_none()),
         }
     }
@@ -317,12 +343,31 @@ impl Model {
         error: Option<ErrorReason>,
     ) {
         let granted = error.is_none();
+        if let ClientMessage::Work { answer } = message {
+            let (puzzle, bits) = self.puzzle(conn);
+            if granted {
+                let asked = self.asked.remove(&conn).is_some();
+                let solved = is_solved(&FAKE, &puzzle, *answer, bits);
+                assert!(asked && solved, "worked for nothing");
+                let (solved, _) = self.worked.get(&conn).copied().unwrap_or_default();
+                self.worked.insert(conn, (solved + 1, BUYS));
+            }
+        }
+        let has_its_price = matches!(
+            message,
+            ClientMessage::Listen { .. }
+                | ClientMessage::Join { .. }
+                | ClientMessage::Resolve { .. }
+                | ClientMessage::Turn {}
+        );
+        if has_its_price && error != Some(ErrorReason::Rate) && self.limits.work == ALWAYS {
+            let paid = self.worked.get_mut(&conn).map(|(_, paid)| paid);
+            let left = paid.and_then(|paid| paid.checked_sub(1).map(|left| *paid = left));
+            assert!(left.is_some(), "granted without work");
+        }
         match message {
             ClientMessage::Listen { r } if granted => {
-                self.holds(
-                    peer_group::crypto::tag_of(&peer_group::crypto::FAKE, r),
-                    conn,
-                );
+                self.holds(tag_of(&FAKE, r), conn);
             }
             // Reachable it is, though there is no place for it.
             ClientMessage::Join { tag, .. } if error == Some(ErrorReason::Full) => {

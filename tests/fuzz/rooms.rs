@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use peer_group::crypto::work::solve;
 use peer_group::crypto::{FAKE, Primitives as _, tag_of};
 use peer_group::names::{Tag, Topic};
 use peer_group::time::{Millis, Now};
@@ -10,11 +11,11 @@ use peer_group::wire::rendezvous::{
     ClientMessage, Payload, RefusedReason, ServerMessage, join_signed_bytes, resolve_signed_bytes,
 };
 use peer_group_signaling::rooms::{
-    Address, Config, ConnId, Limits, Machine, Note, Out, Rate, Receipt, Rooms,
+    Address, Config, ConnId, Limits, Machine, Note, Out, Rate, Receipt, Rooms, Work,
 };
 
 use crate::attempt::held;
-use crate::model::{Model, Step};
+use crate::model::{ALWAYS, Model, Step};
 
 const ORIGIN: &str = "a:1";
 /// Steps of one script: more take time and find no more.
@@ -25,7 +26,7 @@ const NAMES: u8 = 6;
 const EMPTY_BYTES: usize = 32 * 1024;
 
 /// Bounds that a short script can reach.
-pub(crate) fn limits() -> Limits {
+fn limits(work: Work) -> Limits {
     let rate = |per_second, burst| Rate { per_second, burst };
     Limits {
         connections: 5,
@@ -46,6 +47,7 @@ pub(crate) fn limits() -> Limits {
         relay_in_all: rate(2048, 4096),
         pairs_per_connection: 2,
         pairs: 3,
+        work,
         ..Limits::default()
     }
 }
@@ -70,16 +72,17 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    pub(crate) fn new(machine: Option<Machine>) -> Self {
+    pub(crate) fn new(machine: Option<Machine>, work: Work) -> Self {
+        let limits = limits(work);
         let config = Config {
-            limits: limits(),
+            limits,
             machine,
             ..Config::default()
         };
         let seed = [machine.map_or(5, |[first, ..]| first); 32];
         Self {
             rooms: Rooms::new(config, seed, &FAKE),
-            model: Model::new(limits(), machine.is_some()),
+            model: Model::new(limits, machine.is_some()),
             now: 1_000,
             names: BTreeMap::new(),
             sockets: 0,
@@ -230,6 +233,13 @@ impl Scene {
                 to: tag,
                 payload: self.payload(usize::from(what / 32) * 2048)?,
             },
+            12 if what >= 128 => {
+                let (puzzle, bits) = self.model.puzzle(conn);
+                let answer = solve(&FAKE, &puzzle, bits.min(2), 0, 64);
+                ClientMessage::Work {
+                    answer: answer.unwrap_or_default() ^ u64::from(other == 255),
+                }
+            }
             12 => ClientMessage::Leave { tag },
             13 if what >= 128 => ClientMessage::Turn {},
             13 => ClientMessage::Ping {},
@@ -286,8 +296,17 @@ impl Scene {
 
 /// Runs a script; true if somebody was welcomed in it.
 pub(crate) fn run(script: &[u8]) -> bool {
+    play(script, Work::Off)
+}
+
+/// The same where they have to work.
+pub(crate) fn run_working(script: &[u8]) -> bool {
+    play(script, ALWAYS)
+}
+
+fn play(script: &[u8], work: Work) -> bool {
     let before = held();
-    let mut scene = Scene::new(None);
+    let mut scene = Scene::new(None, work);
     let mut script = Reader::new(script);
     for _ in 0..STEPS {
         let Ok(step) = script.array() else { break };
@@ -301,6 +320,19 @@ pub(crate) fn run(script: &[u8]) -> bool {
     assert!(bytes <= EMPTY_BYTES, "{bytes} bytes held for nobody");
     drop(rooms);
     granted
+}
+
+/// The same, of those who work before they ask.
+pub(crate) fn working_scripts() -> Vec<Vec<u8>> {
+    let work = [128 + 12, 1, 0, 128 + 12, 2, 0];
+    let mut all = scripts();
+    for script in &mut all {
+        // Behind the two that come, and their Hello.
+        let rest = script.split_off(12.min(script.len()));
+        script.extend(work);
+        script.extend(rest);
+    }
+    all
 }
 
 /// Two that meet, signal and relay, in as few steps as it takes.

@@ -73,6 +73,7 @@ impl Samples {
         let own = match target.name {
             "pair" => return self.scripts.clone(),
             "rooms" => return rooms::scripts(),
+            "work" => return rooms::working_scripts(),
             "cluster" => return cluster::scripts(),
             "turn" => return turn::scripts(),
             "relays" => return relays::scripts(),
@@ -220,6 +221,7 @@ fn signaling() -> Vec<Vec<u8>> {
         ClientMessage::Leave { tag },
         ClientMessage::Ping {},
         ClientMessage::Turn {},
+        ClientMessage::Work { answer: 70_000 },
         ClientMessage::Relay {
             to: tag,
             frame: small(200),
@@ -232,6 +234,7 @@ fn signaling() -> Vec<Vec<u8>> {
         },
         ServerMessage::Gone { tag },
         ServerMessage::Pong {},
+        ServerMessage::Work { bits: 3 },
         ServerMessage::GoAway {
             delay_ms: 1000,
             servers: List::first(vec![short("wss://b")]),

@@ -5,9 +5,11 @@ use peer_group::names::Topic;
 use peer_group::wire::rendezvous::{
     ClientMessage, ErrorReason, RefusedReason, ServerMessage, resolve_signed_bytes,
 };
+use peer_group_signaling::rooms::Work;
 use peer_group_signaling::server::{PublicUrl, Settings};
 
 use crate::client::{Client, signal, tag};
+use crate::engines::Engines;
 use crate::served::{Served, error};
 
 const KEY: [u8; 32] = [42; 32];
@@ -135,4 +137,16 @@ async fn what_is_no_message_ends_the_socket_with_words() {
     };
     assert_eq!(client.ask(&twice).await, error(ErrorReason::Malformed));
     assert_eq!(client.close_code().await, 1002);
+}
+
+#[tokio::test]
+async fn engines_work_where_they_are_asked_to_and_meet() {
+    let mut settings = Settings::default();
+    settings.rooms.limits.work = Work::Always(9);
+    let served = Served::start(settings).await;
+    let mut engines = Engines::new(&served.address.to_string());
+    let invitation = engines.create().await;
+    let (_, joined) = engines.join(&invitation, 10_000).await;
+    joined.unwrap();
+    assert!(engines.worked >= 2, "{} puzzles", engines.worked);
 }

@@ -86,6 +86,7 @@ fn what_clients_say() {
     client(ClientMessage::Leave { tag: TAG }, "07 03*16");
     client(ClientMessage::Ping {}, "08");
     client(ClientMessage::Turn {}, "0a");
+    client(ClientMessage::Work { answer: 300 }, "0b ac02");
     client(
         ClientMessage::Relay {
             to: TAG,
@@ -164,6 +165,7 @@ fn what_the_server_answers() {
         },
         "0e 02 06 7475726e3a62 07 7475726e733a63 01 75 01 70 d804",
     );
+    server(ServerMessage::Work { bits: 18 }, "0f 12");
 }
 
 #[test]
@@ -355,6 +357,7 @@ fn client_message() -> impl Strategy<Value = ClientMessage> {
         tag().prop_map(|tag| ClientMessage::Leave { tag }),
         Just(ClientMessage::Ping {}),
         Just(ClientMessage::Turn {}),
+        any::<u64>().prop_map(|answer| ClientMessage::Work { answer }),
         (tag(), some(600)).prop_map(|(to, frame)| ClientMessage::Relay { to, frame }),
     ]
 }
@@ -419,6 +422,7 @@ fn server_message() -> impl Strategy<Value = ServerMessage> {
             }
         ),
         (tag(), some(600)).prop_map(|(from, frame)| ServerMessage::Relay { from, frame }),
+        any::<u8>().prop_map(|bits| ServerMessage::Work { bits }),
         (tag(), any::<u32>()).prop_map(|(to, bytes)| ServerMessage::RelayCredit { to, bytes }),
         tag().prop_map(|to| ServerMessage::RelayClosed {
             to,

@@ -367,6 +367,9 @@ impl Node {
                 self.mailbox.input(cx, input);
             }
             Input::Stretched { key, .. } => self.stretched(cx, key),
+            Input::Worked { work, answer } if self.mailbox.works(work) => {
+                self.mailbox.worked(cx, answer);
+            }
             Input::Worked { answer, .. } => self.worked(cx, answer),
             Input::Locked { granted, .. } => self.locked(cx, granted),
             Input::Answered { ask, verdict } => self.graph.answered(cx, ask, verdict),

@@ -103,6 +103,7 @@ impl Node {
     /// Whether the driver is working on that for us.
     pub(super) fn works(&self, of: WorkId) -> bool {
         matches!(&self.computing, Some(Computing::Work(id, _)) if *id == of)
+            || self.mailbox.works(of)
     }
 
     /// Looks after the password: who lacks it, what is to be computed, and whether we could knock.

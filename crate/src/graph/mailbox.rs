@@ -9,12 +9,12 @@ use crate::engine::effect::Effect;
 use crate::engine::input::Input;
 use crate::error::{Code, Error};
 use crate::limits;
-use crate::names::{NodeAddress, SessionKey, SocketId, Tag};
+use crate::names::{NodeAddress, SessionKey, SocketId, Tag, WorkId};
 use crate::random::Random;
 use crate::time::{Millis, Now, Timers, backoff};
 use crate::wire::codec::Wire as _;
 use crate::wire::numbers::RENDEZVOUS_VERSION;
-use crate::wire::rendezvous::{ClientMessage, ErrorReason, PATH, ServerMessage, Url};
+use crate::wire::rendezvous::{ClientMessage, ErrorReason, PATH, ServerMessage, Url, work_puzzle};
 
 /// A rendezvous server, as the app, invitations and addresses name it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -119,6 +119,18 @@ enum Timer {
     Turn,
 }
 
+/// What the server of a connection demands, and what is done for it.
+#[derive(Default)]
+struct Work {
+    /// Zero bits; demanded before it welcomed us.
+    bits: u8,
+    /// Puzzles begun on.
+    begun: u32,
+    under_way: Option<WorkId>,
+    /// No more before that.
+    rests_until: Millis,
+}
+
 /// A node's connection to its rendezvous servers.
 pub struct Mailbox {
     servers: Vec<(ServerUrl, [u8; 32])>,
@@ -135,6 +147,7 @@ pub struct Mailbox {
     /// The node is to hear that a server has welcomed us once TURN is handed out.
     waits_for_turn: bool,
     offers_turn: bool,
+    work: Work,
     stun: Vec<IceServer>,
     turn: Option<IceServer>,
     /// For the node.
@@ -161,6 +174,7 @@ impl Mailbox {
             relay_only: false,
             waits_for_turn: false,
             offers_turn: false,
+            work: Work::default(),
             stun: Vec::new(),
             turn: None,
             mail: VecDeque::new(),
@@ -276,6 +290,7 @@ impl Mailbox {
             cx.effect(Effect::CloseSocket { socket });
         }
         self.state = State::Idle;
+        self.work = Work::default();
         self.timers = Timers::default();
         self.mail.clear();
     }
@@ -357,6 +372,7 @@ impl Mailbox {
     fn lost(&mut self, cx: &mut Context<'_>) {
         let was_ready = self.is_ready();
         self.state = State::Idle;
+        self.work = Work::default();
         self.timers.disarm(&Timer::Welcome);
         self.timers.disarm(&Timer::Turn);
         self.waits_for_turn = false;
@@ -393,9 +409,7 @@ impl Mailbox {
                 time_ms,
                 limits: told,
                 ice,
-            } if matches!(self.state, State::Greeting(_)) => {
-                self.state = State::Ready(socket);
-                self.ready_at = Some(cx.now.monotonic);
+            } if matches!(self.state, State::Greeting(_)) && self.work.under_way.is_none() => {
                 self.challenge = challenge;
                 let server = i64::try_from(time_ms).unwrap_or(i64::MAX);
                 let wall = i64::try_from(cx.now.wall).unwrap_or(i64::MAX);
@@ -405,17 +419,25 @@ impl Mailbox {
                     .map(|server| ice_server(&server.urls, &server.username, &server.credential))
                     .collect();
                 self.turn = None;
-                let listen = ClientMessage::Listen { r: self.r() };
-                self.send(cx, &listen);
                 self.offers_turn = told.turn_s > 0;
-                if self.offers_turn {
-                    self.send(cx, &ClientMessage::Turn {});
-                }
-                self.waits_for_turn = true;
-                if !(self.offers_turn && self.relay_only) {
-                    self.ready();
+                match self.work.bits {
+                    0 => self.enter(cx, socket, None),
+                    bits => self.work_for(cx, bits),
                 }
             }
+            ServerMessage::Work { bits } => match self.state {
+                State::Greeting(_) if bits <= limits::WORK_BITS_MAX => self.work.bits = bits,
+                State::Ready(_) if bits <= limits::WORK_BITS_MAX => {
+                    let rests = cx.now.monotonic < self.work.rests_until;
+                    if self.work.under_way.is_none() && !rests {
+                        self.work_for(cx, bits);
+                    }
+                }
+                _ => {
+                    cx.effect(Effect::CloseSocket { socket });
+                    self.lost(cx);
+                }
+            },
             ServerMessage::Turn {
                 urls,
                 user,
@@ -467,6 +489,49 @@ impl Mailbox {
                 }
                 self.mail.push_back(Mail::Message(message));
             }
+        }
+    }
+
+    /// Asks for all that we need at once; behind the answer to a puzzle, if there was one.
+    fn enter(&mut self, cx: &mut Context<'_>, socket: SocketId, answer: Option<u64>) {
+        self.state = State::Ready(socket);
+        self.ready_at = Some(cx.now.monotonic);
+        if let Some(answer) = answer {
+            self.send(cx, &ClientMessage::Work { answer });
+        }
+        let listen = ClientMessage::Listen { r: self.r() };
+        self.send(cx, &listen);
+        if self.offers_turn {
+            self.send(cx, &ClientMessage::Turn {});
+        }
+        self.waits_for_turn = true;
+        if !(self.offers_turn && self.relay_only) {
+            self.ready();
+        }
+    }
+
+    fn work_for(&mut self, cx: &mut Context<'_>, bits: u8) {
+        let work = cx.ids.work();
+        let puzzle = work_puzzle(&self.challenge, self.work.begun);
+        self.work.begun += 1;
+        self.work.under_way = Some(work);
+        self.work.rests_until = cx.now.monotonic + limits::SERVER_WORK_PAUSE_MS;
+        cx.effect(Effect::Work { work, puzzle, bits });
+    }
+
+    /// Whether the driver is working on that for our server.
+    #[must_use]
+    pub fn works(&self, work: WorkId) -> bool {
+        self.work.under_way == Some(work)
+    }
+
+    /// Work was done. What the server refused meanwhile, those who need it ask for again.
+    pub fn worked(&mut self, cx: &mut Context<'_>, answer: u64) {
+        self.work.under_way = None;
+        if let State::Greeting(socket) = self.state {
+            self.enter(cx, socket, Some(answer));
+        } else {
+            self.send(cx, &ClientMessage::Work { answer });
         }
     }
 
@@ -595,11 +660,20 @@ mod tests {
             self.run(|mailbox, cx| mailbox.input(cx, Input::SocketReceived { socket, bytes }));
         }
 
-        /// Connects to a server whose TURN lasts that long.
-        fn welcome(&mut self, turn_s: u16) {
+        /// Begins to connect.
+        fn dial(&mut self) {
             self.run(|mailbox, cx| mailbox.start(cx));
             let socket = self.mailbox.socket().unwrap();
             self.run(|mailbox, cx| mailbox.input(cx, Input::SocketOpened { socket }));
+        }
+
+        /// Connects to a server whose TURN lasts that long.
+        fn welcome(&mut self, turn_s: u16) {
+            self.dial();
+            self.is_welcomed(turn_s);
+        }
+
+        fn is_welcomed(&mut self, turn_s: u16) {
             self.hear(&ServerMessage::Welcome {
                 challenge: [0; 32],
                 time_ms: 0,
@@ -613,6 +687,15 @@ mod tests {
                 },
                 ice: List::default(),
             });
+        }
+
+        /// The work that is to be done now, by its bits.
+        fn works(&mut self) -> Vec<(WorkId, [u8; 32], u8)> {
+            let works = self.effects.drain(..).filter_map(|effect| match effect {
+                Effect::Work { work, puzzle, bits } => Some((work, puzzle, bits)),
+                _ => None,
+            });
+            works.collect()
         }
 
         /// Moves the clock to the next timer, and says by how much.
@@ -641,6 +724,72 @@ mod tests {
             password: Url::new("p").unwrap(),
             seconds: 600,
         }
+    }
+
+    #[test]
+    fn work_that_a_server_asks_for_comes_before_everything_else() {
+        let mut desk = Desk::new(false);
+        desk.dial();
+        desk.hear(&ServerMessage::Work { bits: 7 });
+        desk.is_welcomed(0);
+        let [(work, puzzle, 7)] = desk.works()[..] else {
+            panic!("no work");
+        };
+        assert_eq!(puzzle, work_puzzle(&[0; 32], 0));
+        assert!(!desk.is_ready() && desk.mailbox.works(work));
+        // What it says meanwhile begins nothing anew.
+        desk.is_welcomed(0);
+        assert_eq!(desk.works(), []);
+        desk.run(|mailbox, cx| mailbox.worked(cx, 5));
+        let listen = ClientMessage::Listen {
+            r: desk.mailbox.r(),
+        };
+        assert_eq!(desk.said(), [ClientMessage::Work { answer: 5 }, listen]);
+        assert!(desk.is_ready() && !desk.mailbox.works(work));
+
+        // Later it is asked for again: another puzzle, and not before the first has been rested from.
+        desk.hear(&ServerMessage::Work { bits: 7 });
+        assert_eq!(desk.works(), []);
+        desk.now.monotonic += limits::SERVER_WORK_PAUSE_MS;
+        for _ in 0..2 {
+            desk.hear(&ServerMessage::Work { bits: 7 });
+        }
+        let [(_, puzzle, 7)] = desk.works()[..] else {
+            panic!("not once");
+        };
+        assert_eq!(puzzle, work_puzzle(&[0; 32], 1));
+        desk.run(|mailbox, cx| mailbox.worked(cx, 6));
+        assert_eq!(desk.said(), [ClientMessage::Work { answer: 6 }]);
+    }
+
+    #[test]
+    fn a_server_that_asks_for_too_much_work_is_left() {
+        for ready in [false, true] {
+            let mut desk = Desk::new(false);
+            desk.dial();
+            if ready {
+                desk.is_welcomed(0);
+            }
+            desk.hear(&ServerMessage::Work {
+                bits: limits::WORK_BITS_MAX + 1,
+            });
+            assert!(desk.mailbox.socket().is_none());
+            assert_eq!(desk.works(), []);
+        }
+        // What was begun for one connection is nothing to the next.
+        let mut desk = Desk::new(false);
+        desk.dial();
+        desk.hear(&ServerMessage::Work { bits: 7 });
+        desk.is_welcomed(0);
+        let [(work, ..)] = desk.works()[..] else {
+            panic!("no work");
+        };
+        let socket = desk.mailbox.socket().unwrap();
+        desk.run(|mailbox, cx| mailbox.input(cx, Input::SocketClosed { socket }));
+        assert!(!desk.mailbox.works(work));
+        desk.wait();
+        desk.welcome(0);
+        assert!(desk.is_ready());
     }
 
     const WAYS: [&str; 3] = [

@@ -27,6 +27,8 @@ pub mod client {
     pub const RELAY: u8 = 9;
     /// Hand out what TURN servers ask for.
     pub const TURN: u8 = 10;
+    /// Work that the server has asked for.
+    pub const WORK: u8 = 11;
 }
 
 /// Messages from the rendezvous server to a client.
@@ -59,6 +61,8 @@ pub mod server {
     pub const RELAY_CLOSED: u8 = 13;
     /// Answer to Turn.
     pub const TURN: u8 = 14;
+    /// Work is asked for before requests are looked at.
+    pub const WORK: u8 = 15;
 }
 
 /// Why a signal was refused.

@@ -4,6 +4,9 @@
 //! never learns what a topic stands for, and everything inside announcements, signals and relayed
 //! frames is sealed.
 //!
+//! A server with too much to do may ask for work ([`work_puzzle`]) before it looks at Listen, Join,
+//! Resolve and Turn: with Welcome, or when it refuses one of them. An answer buys a few of them.
+//!
 //! Two clients that have signalled each other are a **pair** that the server relays frames for; each
 //! names it by the other's tag. An end may send as many bytes as Welcome says
 //! ([`ServerLimits::relay_bytes`]), each frame counted by [`relay_cost`], and then as many as
@@ -144,6 +147,11 @@ wire_enum! {
             /// What, opaque to the server.
             frame: RelayFrame,
         },
+        /// The work that was asked for.
+        Work = client::WORK {
+            /// What solves the puzzle.
+            answer: u64,
+        },
     }
 }
 
@@ -248,6 +256,12 @@ wire_enum! {
             /// Why.
             reason: RelayClosedReason,
         },
+        /// Requests are not looked at before there is an answer to a [`work_puzzle`]. Before Welcome,
+        /// it is as well to begin with that.
+        Work = server::WORK {
+            /// Zero bits that its hash must begin with.
+            bits: u8,
+        },
     }
 }
 
@@ -327,6 +341,16 @@ reasons! {
 #[must_use]
 pub fn relay_cost(frame: &[u8]) -> u32 {
     u32::try_from(frame.len()).map_or(u32::MAX, |bytes| bytes.saturating_add(RELAY_HEAD_BYTES))
+}
+
+/// What is to be solved for the server: one puzzle after the other, of one connection only.
+#[must_use]
+pub fn work_puzzle(challenge: &[u8; 32], number: u32) -> [u8; 32] {
+    let mut puzzle = *challenge;
+    for (byte, of_number) in puzzle.iter_mut().zip(number.to_be_bytes()) {
+        *byte ^= of_number;
+    }
+    puzzle
 }
 
 /// What the key of `topic` signs in Join.

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use peer_group::limits::{
     ANNOUNCEMENT_TTL_S, ICE_SERVERS, RELAY_FRAME_BYTES, RELAY_HEAD_BYTES, RENDEZVOUS_SERVERS,
+    WORK_BITS_MAX,
 };
 use peer_group::wire::codec::List;
 use peer_group::wire::rendezvous::{IceServer, Url};
 
 use super::kind::{Kind, Unit};
 use super::{door, turn};
+use crate::rooms::Work;
 use crate::settings::{ClusterUrls, LogFormat, PublicUrl};
 
 /// One option.
@@ -72,6 +74,7 @@ pub(super) fn rows() -> Vec<Row> {
     rows.extend(door::rows());
     rows.extend(meeting());
     rows.extend(meeting_rates());
+    rows.push(work());
     rows.extend(relaying());
     rows.extend(sockets());
     rows.extend(turn::rows());
@@ -244,7 +247,43 @@ fn meeting() -> [Row; 8] {
     )
 }
 
-fn meeting_rates() -> [Row; 7] {
+fn work() -> Row {
+    Row {
+        name: "work",
+        value: "auto|off|BITS",
+        heading: MEETING,
+        help: "Whether clients must solve a puzzle before such requests are looked at: when there \
+               are many, never, or always, for so many zero bits (18 take a browser some 0.4 s)",
+        kind: Kind::One {
+            set: |settings, text| {
+                settings.rooms.limits.work = match text {
+                    "auto" => Work::Auto,
+                    "off" => Work::Off,
+                    bits => {
+                        let bits = bits.parse().ok();
+                        let bits = bits.filter(|bits| (1..=WORK_BITS_MAX).contains(bits));
+                        let words = || {
+                            format!(
+                                "write auto, off, or 1 to {WORK_BITS_MAX}: clients work for no more"
+                            )
+                        };
+                        Work::Always(bits.ok_or_else(words)?)
+                    }
+                };
+                Ok(())
+            },
+            show: |settings| {
+                Some(match settings.rooms.limits.work {
+                    Work::Auto => "auto".to_owned(),
+                    Work::Off => "off".to_owned(),
+                    Work::Always(bits) => bits.to_string(),
+                })
+            },
+        },
+    }
+}
+
+fn meeting_rates() -> [Row; 8] {
     rates!(MEETING:
         ("opened-per-address", Each, MANY, rooms.limits.opened_per_address,
          "Sockets opened from one address"),
@@ -254,6 +293,8 @@ fn meeting_rates() -> [Row; 7] {
          "The same from one address"),
         ("requests-in-all", Each, MANY, rooms.limits.requests_in_all,
          "The same from everybody; a core takes some ten thousand a second"),
+        ("work-above", Each, MANY, rooms.limits.work_above,
+         "Requests from everybody that are many, for --work auto"),
         ("signals", Each, MANY, rooms.limits.signals,
          "Signals and pings of one socket; a signal counts again for each 4 KiB of it"),
         ("signals-per-address", Each, MANY, rooms.limits.signals_per_address,

@@ -5,7 +5,7 @@ use peer_group::time::Millis;
 use peer_group::wire::codec::List;
 use peer_group::wire::rendezvous::{IceServer, ServerLimits};
 
-use super::Machine;
+use super::{Machine, Work};
 use crate::turn::Offer;
 
 /// What an operator decides.
@@ -52,6 +52,10 @@ pub struct Limits {
     pub requests_per_address: Rate,
     /// The same requests in all: a signature takes some 50 microseconds of a core.
     pub requests_in_all: Rate,
+    /// When clients have to work before the same requests, but Refresh and Leave, are looked at.
+    pub work: Work,
+    /// What is many, if they have to work when there are many.
+    pub work_above: Rate,
     /// Signals and pings of one connection; a signal counts again for each 4 KiB of it.
     pub signals: Rate,
     /// The same from one address.
@@ -113,6 +117,11 @@ impl Default for Limits {
             requests_in_all: Rate {
                 per_second: 8_000,
                 burst: 16_000,
+            },
+            work: Work::Auto,
+            work_above: Rate {
+                per_second: 4_000,
+                burst: 8_000,
             },
             signals: Rate {
                 per_second: 20,

@@ -27,8 +27,12 @@ pub struct Counts {
     pub joins: u64,
     /// Signatures that did not fit.
     pub bad_signatures: u64,
-    /// Requests and signals refused because they came too fast.
+    /// Requests and signals refused because they came too fast, or were not worked for.
     pub rate_limited: u64,
+    /// Times that a client was asked for work.
+    pub work_asked: u64,
+    /// Right answers to that.
+    pub work_done: u64,
     /// Signals passed on.
     pub signals: u64,
     /// Signals refused: nobody there, or too many.

@@ -11,11 +11,20 @@ use peer_group::wire::rendezvous::{
 };
 
 use super::tags::Undeliverable;
+use super::work::has_its_price;
 use super::{ConnId, Failure, Far, Rooms, Stage};
 use crate::turn::CREDENTIALS_S;
 
 /// What a message is answered with, if with anything.
 type Answer = Result<Option<ServerMessage>, Failure>;
+
+/// Whether a message counts among all requests.
+fn is_request(message: &ClientMessage) -> bool {
+    !matches!(
+        message,
+        ClientMessage::Relay { .. } | ClientMessage::Signal { .. } | ClientMessage::Ping {}
+    )
+}
 
 /// Bytes of a signal for each token: most take one, and the longest five.
 const TOKEN_BYTES: usize = 4096;
@@ -95,6 +104,10 @@ impl Rooms {
                 self.relay(now, conn, to, frame)?;
                 Ok(None)
             }
+            ClientMessage::Work { answer } => {
+                self.worked(conn, &challenge, answer)?;
+                Ok(None)
+            }
         }
     }
 
@@ -102,6 +115,10 @@ impl Rooms {
         // The path names the version too, so a client that speaks newer ones speaks this one here.
         if version < RENDEZVOUS_VERSION {
             return Err(ErrorReason::Version.into());
+        }
+        match self.work_bits(now) {
+            0 => {}
+            bits => self.ask_for_work(conn, bits),
         }
         let challenge = self.random.bytes();
         self.hellos_due.remove(&(due, conn));
@@ -150,10 +167,10 @@ impl Rooms {
         }))
     }
 
-    /// Takes a token for `message`.
+    /// Takes a token for `message`, and what it costs besides.
     fn charge(&mut self, now: Now, conn: ConnId, message: &ClientMessage) -> Result<(), Failure> {
         let Err(retry_after_ms) = self.take_token(now.monotonic, conn, message) else {
-            return Ok(());
+            return self.charge_in_all(now, conn, message);
         };
         // The error says how long to wait; which signal was lost is said before it.
         if let ClientMessage::Signal { to, .. } = message {
@@ -170,8 +187,35 @@ impl Rooms {
         })
     }
 
-    /// Takes a token of the connection, of its address and of everybody's, or says when there will
-    /// be one.
+    /// Takes a token of everybody's for a request, once it is worked for, if it must be: those who do
+    /// not work take nothing from those who do.
+    fn charge_in_all(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        message: &ClientMessage,
+    ) -> Result<(), Failure> {
+        if !is_request(message) {
+            return Ok(());
+        }
+        let has_its_price = has_its_price(message);
+        if has_its_price {
+            self.weigh(now);
+        }
+        match self.work_bits(now) {
+            0 => {}
+            bits if has_its_price => self.pay(conn, bits)?,
+            _ => return Ok(()),
+        }
+        let rate = self.config.limits.requests_in_all;
+        let taken = self.requests.take(now.monotonic, rate);
+        taken.map_err(|retry_after_ms| Failure {
+            reason: ErrorReason::Rate,
+            retry_after_ms,
+        })
+    }
+
+    /// Takes a token of the connection and of its address, or says when there will be one.
     fn take_token(
         &mut self,
         now: Millis,
@@ -201,8 +245,7 @@ impl Rooms {
                 connection.requests.take(now, limits.requests)?;
                 caller.map_or(Ok(()), |caller| {
                     caller.requests.take(now, limits.requests_per_address)
-                })?;
-                self.requests.take(now, limits.requests_in_all)
+                })
             }
         }
     }

@@ -16,6 +16,7 @@ mod reaching;
 mod relaying;
 mod serving;
 mod standing;
+mod work;
 
 const ORIGIN: &str = "rendezvous.example:443";
 const HOME: [u8; 4] = [192, 0, 2, 1];

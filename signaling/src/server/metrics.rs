@@ -196,6 +196,16 @@ const ROWS: &[Row] = rows![
         rooms.rate_limited,
         "Messages refused: too many."
     ),
+    (
+        "work_asked_total",
+        rooms.work_asked,
+        "Times that a client was asked for work."
+    ),
+    (
+        "work_done_total",
+        rooms.work_done,
+        "Work that clients have shown."
+    ),
     ("signals_total", rooms.signals, "Signals passed on."),
     (
         "signals_refused_total",
