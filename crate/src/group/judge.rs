@@ -9,6 +9,7 @@
 mod findings;
 mod member;
 mod removal;
+mod verified;
 
 pub use findings::Standing;
 
@@ -18,17 +19,14 @@ use member::Rank;
 pub use member::{CameWith, Member};
 use removal::Removal;
 pub use removal::removed;
+pub use verified::Verified;
 
 use super::credential::{Body, Credential, Role, Vouched};
 use crate::crypto::Crypto;
 use crate::error::{Code, Error};
-use crate::limits::{CHAIN_LINKS, VERIFIED_CREDENTIALS};
+use crate::limits::CHAIN_LINKS;
 use crate::names::{GroupId, PeerId};
 use crate::wire::seconds::{Clock, Seconds};
-
-/// Signatures that were found good, so that they are verified once.
-#[derive(Default)]
-pub struct Verified(Set<[u8; 32]>);
 
 /// Time and hash of an admission, what it rests on, and the rank of whoever admitted.
 type Admitted = (Seconds, [u8; 32], Set<usize>, Rank);
@@ -56,6 +54,7 @@ pub struct Judge<'a> {
     group: GroupId,
     clock: Clock,
     credentials: Vec<&'a Credential>,
+    ids: Vec<[u8; 32]>,
     hashes: Vec<[u8; 32]>,
     memberships: Vec<usize>,
     delegations: Map<[u8; 32], Vec<usize>>,
@@ -92,6 +91,7 @@ impl<'a> Judge<'a> {
             group,
             clock: *clock,
             credentials: Vec::new(),
+            ids: Vec::new(),
             hashes: Vec::new(),
             memberships: Vec::new(),
             delegations: Map::new(),
@@ -107,10 +107,16 @@ impl<'a> Judge<'a> {
         };
         // The same one may be stored and shown: twice in a proof, it would be four times in the next.
         let mut seen = Set::new();
-        judge.credentials = credentials
-            .into_iter()
-            .filter(|credential| seen.insert(credential.id(crypto)))
-            .collect();
+        for credential in credentials {
+            let id = credential.id(crypto);
+            if seen.insert(id) {
+                let hash = verified.hash(&id);
+                let hash = hash.unwrap_or_else(|| credential.hash(crypto, group));
+                judge.credentials.push(credential);
+                judge.ids.push(id);
+                judge.hashes.push(hash);
+            }
+        }
         judge.index();
         judge.settle(verified);
         judge
@@ -118,7 +124,6 @@ impl<'a> Judge<'a> {
 
     fn index(&mut self) {
         for (at, credential) in self.credentials.iter().enumerate() {
-            self.hashes.push(credential.hash(self.crypto, self.group));
             match &credential.body {
                 Body::Membership { .. } => self.memberships.push(at),
                 Body::Delegation { key, .. } => self.delegations.or_default(*key).push(at),
@@ -538,7 +543,10 @@ impl<'a> Judge<'a> {
     fn signed(&mut self, at: usize, verified: &mut Verified) -> Result<(), Why> {
         let good = match (self.good.get(&at), self.credentials.get(at)) {
             (Some(good), _) => *good,
-            (None, Some(credential)) => verified.check(self.crypto, self.group, credential),
+            (None, Some(credential)) => {
+                let id = self.ids.get(at).copied().unwrap_or_default();
+                verified.check_named(self.crypto, self.group, id, credential)
+            }
             (None, None) => false,
         };
         self.good.insert(at, good);
@@ -547,36 +555,6 @@ impl<'a> Judge<'a> {
         } else {
             Err(Why::Fault(untrusted("a signature does not fit")))
         }
-    }
-}
-
-impl Verified {
-    /// How many are remembered.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether none is.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Whether a credential is signed by its issuer.
-    pub fn check(&mut self, crypto: Crypto, group: GroupId, credential: &Credential) -> bool {
-        let id = credential.id(crypto);
-        if self.0.contains(&id) {
-            return true;
-        }
-        let good = credential.is_signed(crypto, group);
-        if good {
-            if self.0.len() >= VERIFIED_CREDENTIALS {
-                self.0.clear();
-            }
-            self.0.insert(id);
-        }
-        good
     }
 }
 
