@@ -160,10 +160,15 @@ impl Server {
             ),
             None => None,
         };
+        if settings.cluster.is_some() {
+            let mut machine = Machine::default();
+            machine.copy_from_slice(&random()?[..size_of::<Machine>()]);
+            settings.rooms.machine = Some(machine);
+        }
         let bound = turn::bind(&mut settings, random()?).await?;
         let refused = |error| StartError::Listen(settings.listen, error);
         let address = bound.listener.local_addr().map_err(refused)?;
-        let (hall, cluster) = hall(&mut settings).await?;
+        let (hall, cluster) = hall(&settings, bound.turn.as_ref()).await?;
         Ok(Self {
             bound,
             metrics,
@@ -339,15 +344,15 @@ async fn beside(
 }
 
 /// The rules, and the other machines if there are any.
-async fn hall(settings: &mut Settings) -> Result<(Arc<Hall>, Option<Cluster>), StartError> {
-    let Some(urls) = settings.cluster.clone() else {
-        return Ok((Arc::new(Hall::new(settings, random()?)), None));
-    };
-    let mut machine = Machine::default();
-    machine.copy_from_slice(&random()?[..size_of::<Machine>()]);
-    settings.rooms.machine = Some(machine);
+async fn hall(
+    settings: &Settings,
+    turn: Option<&Arc<crate::turn::Sockets>>,
+) -> Result<(Arc<Hall>, Option<Cluster>), StartError> {
     let hall = Arc::new(Hall::new(settings, random()?));
-    let cluster = Cluster::new(&urls, &hall, machine).await;
+    let (Some(urls), Some(machine)) = (&settings.cluster, settings.rooms.machine) else {
+        return Ok((hall, None));
+    };
+    let cluster = Cluster::new(urls, &hall, turn, machine).await;
     Ok((hall, Some(cluster.map_err(StartError::Cluster)?)))
 }
 

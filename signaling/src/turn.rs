@@ -6,11 +6,14 @@
 //! it is handed to that allocation's client. So there is no way from here to anywhere else, nothing
 //! to set up about this machine's own addresses, and no port to open but the one.
 //!
+//! In a cluster a part of the address names the machine ([`away`]), and packets for allocations of
+//! others go there: from one name to another, as before.
+//!
 //! Whoever drives it reports each packet ([`Turn::received`]) and sends what that has written to
 //! whom it names; a packet never causes more than one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use peer_group::random::Random;
 use peer_group::time::{Millis, Now};
@@ -19,6 +22,7 @@ use crate::rooms::Rate;
 use crate::rooms::bucket::Bucket;
 
 mod allocation;
+mod away;
 mod credentials;
 mod nonce;
 mod requests;
@@ -29,6 +33,8 @@ mod tests;
 mod udp;
 
 use allocation::Allocation;
+pub use away::Packet;
+pub(crate) use away::{Part, part};
 pub use credentials::{CREDENTIALS_S, Offer, Secret, Servers};
 use nonce::Nonces;
 pub(crate) use sockets::Sockets;
@@ -120,6 +126,10 @@ pub struct Turn {
     /// By a hash of the network: several may share one.
     strangers: Vec<Bucket>,
     counts: Counts,
+    /// Of this machine, in a cluster.
+    part: Option<Part>,
+    /// What the last packet left for another machine.
+    away: Option<Packet>,
 }
 
 /// How exactly it is known when something last went through an allocation.
@@ -150,6 +160,8 @@ impl Turn {
                 .map(|_| Bucket::new(0, limits.strangers))
                 .collect(),
             counts: Counts::default(),
+            part: None,
+            away: None,
         }
     }
 
@@ -291,7 +303,30 @@ impl Turn {
         let bytes = u32::try_from(data.len()).ok()?;
         sender.bucket.wait(now.monotonic, rate, bytes).ok()?;
         sender.bucket.charge(now.monotonic, rate, bytes);
-        let to = *self.relayed.get(peer.ip())?;
+        let to = self.relayed.get(peer.ip()).copied();
+        let sent = match to {
+            Some(to) => self.hand(now, to, peer, origin, data, out),
+            None if self.send_away(origin, peer, data) => None,
+            None => return None,
+        };
+        if to.is_none() || sent.is_some() {
+            self.counts.packets += 1;
+            self.counts.bytes += u64::from(bytes);
+            self.touch(now.monotonic, from);
+        }
+        sent
+    }
+
+    /// Hands what comes from `origin` to the client of a relayed address, if it lets that in.
+    fn hand(
+        &mut self,
+        now: Now,
+        to: Client,
+        peer: SocketAddrV4,
+        origin: SocketAddrV4,
+        data: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Option<Client> {
         let target = self.allocations.get(&to)?;
         if target.relayed != peer || !target.lets_in(now.monotonic, *origin.ip()) {
             return None;
@@ -313,9 +348,6 @@ impl Turn {
                 writer.attribute(attribute::DATA, data);
             }
         }
-        self.counts.packets += 1;
-        self.counts.bytes += u64::from(bytes);
-        self.touch(now.monotonic, from);
         self.touch(now.monotonic, to);
         Some(to)
     }

@@ -5,12 +5,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod admission;
+mod away;
 mod client;
 mod conformance;
 mod engines;
 mod hostile;
 mod limits;
 mod metrics;
+mod nats;
 mod pages;
 mod protocol;
 mod proxy;

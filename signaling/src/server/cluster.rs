@@ -26,6 +26,7 @@ use tracing::{debug, info, warn};
 use super::hall::Hall;
 use crate::rooms::{Far, Machine, Note, Search};
 use crate::settings::ClusterUrls;
+use crate::turn;
 use open::Open;
 use subjects::Subjects;
 
@@ -44,6 +45,8 @@ const WAITING: usize = 2_048;
 /// What waits to be told and asked elsewhere: some seconds of all that clients may ask for. What is
 /// more is answered from here alone.
 const FAR: usize = 65_536;
+/// Packets of TURN that wait to be sent elsewhere; more are lost, as packets may be.
+const PACKETS: usize = 1_024;
 /// News of the connection to NATS.
 const EVENTS: usize = 64;
 
@@ -54,6 +57,9 @@ pub(super) struct Cluster {
     machine: Machine,
     subjects: Subjects,
     far: Receiver<Far>,
+    /// TURN of this machine, and what goes from it to others.
+    turn: Option<Arc<turn::Sockets>>,
+    packets: Receiver<turn::Packet>,
     events: Receiver<Event>,
     /// What is to be heard, and by whom it is.
     heard: BTreeMap<Key, Option<Ear>>,
@@ -86,6 +92,7 @@ impl Cluster {
     pub(super) async fn new(
         urls: &ClusterUrls,
         hall: &Arc<Hall>,
+        turn: Option<&Arc<turn::Sockets>>,
         machine: Machine,
     ) -> Result<Self, String> {
         let (told, events) = channel(EVENTS);
@@ -95,12 +102,16 @@ impl Cluster {
             .map_err(|error| error.to_string())?;
         let (send, far) = channel(FAR);
         hall.reach_out(send);
+        let (send, packets) = channel(PACKETS);
+        turn.inspect(|turn| turn.reach_out(send));
         Ok(Self {
             hall: Arc::clone(hall),
             client,
             machine,
             subjects: Subjects::new(machine),
             far,
+            turn: turn.cloned(),
+            packets,
             events,
             heard: BTreeMap::new(),
             open: Open::default(),
@@ -119,6 +130,12 @@ impl Cluster {
         ) else {
             return warn!("the cluster takes no subscriptions: this machine goes on alone");
         };
+        if let Some(turn) = &self.turn {
+            let subject = self.subjects.turn(turn::part(self.machine));
+            if let Some(packets) = subscribe(&self.client, subject).await {
+                ears.spawn(take_packets(packets, Arc::clone(turn)));
+            }
+        }
         let mut beat = interval(ALIVE_EVERY);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -131,6 +148,10 @@ impl Cluster {
                     let bytes = far.bytes();
                     self.act(far, &mut ears).await;
                     self.hall.carried(bytes);
+                }
+                Some(packet) = self.packets.recv() => {
+                    let subject = self.subjects.turn(packet.part());
+                    self.publish(subject, None, packet.to_bytes()).await;
                 }
                 _ = beat.tick() => self.beat(&mut ears).await,
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
@@ -316,6 +337,17 @@ async fn publish(client: &Client, subject: String, reply: Option<String>, bytes:
         }
     });
     matches!(sent.await, Ok(Ok(())))
+}
+
+/// Takes packets of TURN that come from other machines.
+async fn take_packets(mut packets: Subscriber, turn: Arc<turn::Sockets>) {
+    let mut out = Vec::with_capacity(turn::PACKET_BYTES);
+    while let Some(message) = packets.next().await {
+        match turn::Packet::from_bytes(&message.payload) {
+            Ok(packet) => turn.came(&packet, &mut out),
+            Err(_) => debug!("another machine is of another version"),
+        }
+    }
 }
 
 /// Hears what is said to a tag or asked about a topic.

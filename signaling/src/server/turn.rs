@@ -69,7 +69,8 @@ pub(super) async fn bind(settings: &mut Settings, seed: [u8; 32]) -> Result<Boun
             tls_port: settings.tls.is_some().then_some(own_port),
         },
     });
-    let sockets = Sockets::new(udp, limits, secret, seed).map_err(StartError::System)?;
+    let sockets = Sockets::new(udp, limits, secret, seed, settings.rooms.machine)
+        .map_err(StartError::System)?;
     let turn = Some(Arc::new(sockets));
     Ok(Bound {
         listener,

@@ -1,10 +1,11 @@
 //! What is asked of the server, by whom, and what it answers.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 
 use peer_group::time::{Millis, Now};
 
 use super::allocation::{ALLOCATION_MS, Allocation, NotAdded};
+use super::away;
 use super::credentials::User;
 use super::stun::{Class, Key, Message, Writer, attribute, method};
 use super::{Client, STRANGERS, Turn, network};
@@ -220,14 +221,11 @@ impl Turn {
         Ok(facts(relayed))
     }
 
-    /// An address that no allocation has: one of 2^27, so a second try is rare.
+    /// An address that no allocation has: one of 2^27, or of 2^16 in a cluster.
     fn new_address(&mut self) -> Option<SocketAddrV4> {
-        (0..16).find_map(|_| {
-            let [a, b, c, d, e, f] = self.random.bytes();
-            let ip = Ipv4Addr::new(0xF0 | (a & 7), b, c, d);
-            // The ports that a server may use for this.
-            let port = 0xC000 | u16::from_be_bytes([e, f]);
-            (!self.relayed.contains_key(&ip)).then_some(SocketAddrV4::new(ip, port))
+        (0..64).find_map(|_| {
+            let address = away::address(&mut self.random, self.part);
+            (!self.relayed.contains_key(address.ip())).then_some(address)
         })
     }
 
@@ -298,7 +296,8 @@ impl Turn {
         Ok(Vec::new())
     }
 
-    /// A peer that may be reached: an allocation of this server and nothing else.
+    /// A peer that may be reached: an allocation of this server, or what can only be one of another
+    /// machine, and nothing else.
     fn peer(&mut self, message: &Message<'_>, value: &[u8]) -> Result<SocketAddrV4, Refusal> {
         let peer = match message.unmasked(value) {
             Some(SocketAddr::V4(peer)) => Ok(peer),
@@ -307,7 +306,11 @@ impl Turn {
         };
         let peer = peer.and_then(|peer| {
             let is_ours = self.relayed.contains_key(peer.ip());
-            if is_ours { Ok(peer) } else { Err(FORBIDDEN) }
+            if is_ours || self.may_be_away(*peer.ip()) {
+                Ok(peer)
+            } else {
+                Err(FORBIDDEN)
+            }
         });
         self.counts.forbidden += u64::from(peer.is_err());
         peer

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -15,8 +15,9 @@ use tracing::{debug, warn};
 use super::allocation::ALLOCATION_MS;
 use super::stun::framed;
 use super::udp::{Rows, Udp};
-use super::{Client, Counts, Limits, PACKET_BYTES, Secret, Turn, less, network};
+use super::{Client, Counts, Limits, PACKET_BYTES, Packet, Secret, Turn, less, network};
 use crate::clock::Clock;
+use crate::rooms::Machine;
 
 /// Packets that wait to be taken by a connection; more are lost, as packets may be.
 const QUEUE: usize = 128;
@@ -36,6 +37,8 @@ pub(crate) struct Sockets {
     inner: Mutex<Inner>,
     streams: Arc<Semaphore>,
     per_address: usize,
+    /// To other machines, if there are any.
+    away: OnceLock<mpsc::Sender<Packet>>,
 }
 
 struct Inner {
@@ -67,18 +70,25 @@ impl Sockets {
         limits: Limits,
         secret: Secret,
         seed: [u8; 32],
+        machine: Option<Machine>,
     ) -> io::Result<Self> {
+        let turn = Turn::new(limits, secret, seed);
+        let turn = match machine {
+            Some(machine) => turn.among(machine),
+            None => turn,
+        };
         Ok(Self {
             clock: Clock::new(),
             udp: Udp::new(udp)?,
             inner: Mutex::new(Inner {
-                turn: Turn::new(limits, secret, seed),
+                turn,
                 streams: BTreeMap::new(),
                 per_network: BTreeMap::new(),
                 last: 0,
             }),
             streams: Arc::new(Semaphore::new(limits.streams)),
             per_address: limits.streams_per_address,
+            away: OnceLock::new(),
         })
     }
 
@@ -231,13 +241,35 @@ impl Sockets {
     /// Takes one packet, and sends what follows from it.
     fn take(&self, from: Client, packet: &[u8], out: &mut Vec<u8>) {
         let mut inner = self.lock();
-        match inner.turn.received(self.clock.now(), from, packet, out) {
+        let to = inner.turn.received(self.clock.now(), from, packet, out);
+        if let (Some(packet), Some(away)) = (inner.turn.poll_away(), self.away.get()) {
+            // What does not fit is lost, as packets may be.
+            let _ = away.try_send(packet);
+        }
+        self.send(inner, to, out);
+    }
+
+    /// From now on, what is for allocations of other machines goes there.
+    pub(crate) fn reach_out(&self, away: mpsc::Sender<Packet>) {
+        // There is one cluster, and it is joined once.
+        let _ = self.away.set(away);
+    }
+
+    /// Takes what comes from another machine, and sends what follows from it.
+    pub(crate) fn came(&self, packet: &Packet, out: &mut Vec<u8>) {
+        let mut inner = self.lock();
+        let to = inner.turn.came(self.clock.now(), packet, out);
+        self.send(inner, to, out);
+    }
+
+    fn send(&self, inner: MutexGuard<'_, Inner>, to: Option<Client>, out: &[u8]) {
+        match to {
             Some(Client {
                 stream: Some(id), ..
             }) => {
                 if let Some(queue) = inner.streams.get(&id) {
                     // What does not fit is lost, as over UDP.
-                    let _ = queue.try_send(out.clone());
+                    let _ = queue.try_send(out.to_vec());
                 }
             }
             Some(to) => {

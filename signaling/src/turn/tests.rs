@@ -11,6 +11,7 @@ use super::stun::{Class, Key, Message, Writer, attribute, method};
 use super::{Client, Limits, Offer, Secret, Servers, Turn};
 use crate::rooms::Rate;
 
+mod away;
 mod bounds;
 mod random;
 mod relaying;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use peer_group::names::{Tag, Topic};
 
 use crate::rooms::Machine;
+use crate::turn::Part;
 
 /// The version is in it: machines of another one are not heard.
 const PREFIX: &str = "peer-group.1";
@@ -24,6 +25,11 @@ impl Subjects {
 
     pub(super) fn topic(&self, topic: Topic) -> String {
         format!("{PREFIX}.topic.{}", hex(&topic.0))
+    }
+
+    /// Where packets go that are for allocations of TURN whose addresses have that part.
+    pub(super) fn turn(&self, part: Part) -> String {
+        format!("{PREFIX}.turn.{part:x}")
     }
 
     /// Where machines say that they are there.

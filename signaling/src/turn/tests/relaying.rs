@@ -3,7 +3,7 @@
 use super::*;
 
 /// Peers that are no allocation of this server.
-const ELSEWHERE: [&str; 16] = [
+pub(super) const ELSEWHERE: [&str; 16] = [
     "127.0.0.1:22",
     "0.0.0.0:80",
     "10.0.0.1:80",
@@ -22,7 +22,7 @@ const ELSEWHERE: [&str; 16] = [
     "[::ffff:127.0.0.1]:80",
 ];
 
-fn heard_in_message(bytes: &[u8]) -> (SocketAddr, &[u8]) {
+pub(super) fn heard_in_message(bytes: &[u8]) -> (SocketAddr, &[u8]) {
     let message = Message::read(bytes).unwrap();
     assert_eq!(
         (message.class, message.method),
