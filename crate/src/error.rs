@@ -301,6 +301,10 @@ pub struct Evidence {
     pub stage: Stage,
     /// Own candidates, when it came as far as gathering some.
     pub candidates: Vec<CandidateKind>,
+    /// Whether a TURN server was there to be used, when it came as far as looking for a way.
+    pub turn_tried: Option<bool>,
+    /// Whether the rendezvous server was asked to carry it, likewise.
+    pub relay_tried: Option<bool>,
     /// This machine's clock minus the rendezvous server's, when that was known.
     pub clock_offset_ms: Option<i64>,
 }
@@ -312,6 +316,8 @@ impl Evidence {
         Self {
             stage,
             candidates: Vec::new(),
+            turn_tried: None,
+            relay_tried: None,
             clock_offset_ms: None,
         }
     }

@@ -34,6 +34,8 @@ pub enum Held {
     Attempts,
     /// Signals that wait for a server.
     Signals,
+    /// Other ends that frames are relayed to.
+    RelayPairs,
     /// Deadlines.
     Timers,
     /// Nodes that are known.
@@ -64,6 +66,10 @@ pub enum Held {
     Candidates,
     /// Signals that came before they could be read.
     EarlySignals,
+    /// Bytes that wait for a relay's credit.
+    RelayWaiting,
+    /// Bytes of a relayed packet that arrives.
+    RelayArriving,
     /// Messages to the far side, on the way.
     SentMessages,
     /// Their bytes.

@@ -20,6 +20,7 @@ pub mod pace;
 pub mod password;
 pub mod presence;
 pub mod records;
+pub mod relay;
 pub mod security;
 pub mod session;
 mod sweeping;
@@ -35,7 +36,7 @@ use crate::engine::command::IceServer;
 use crate::engine::context::Context;
 use crate::engine::event::{Answer, ConnectionInfo};
 use crate::engine::input::{Input, Verdict};
-use crate::error::{Code, Error, Evidence, Stage as Reached};
+use crate::error::{CandidateKind, Code, Error, Evidence, Stage as Reached};
 use crate::limits;
 use crate::names::{
     AskId, Attempt, ConnectionId, ConnectionKind, GroupId, LinkId, NodeAddress, NodeId, RequestId,
@@ -52,6 +53,7 @@ use overlay::Overlay;
 use password::Guest;
 use presence::OwnPresence;
 use records::Records;
+use relay::Relays;
 use security::Security;
 use session::OwnSession;
 use synchronize::ControlCache;
@@ -82,6 +84,8 @@ pub enum Timer {
     Confirm(LinkId),
     /// A lost transport did not come back.
     Lost(LinkId),
+    /// A link goes over the relay, unless its channels are open by now.
+    Relay(LinkId),
     /// A direct connection must be open by now.
     Direct(ConnectionId),
     /// A direct connection is tried with another link.
@@ -118,6 +122,8 @@ pub struct Graph {
     pub entry: Option<Purpose>,
     /// Signals to send, and to whom.
     pub signals: VecDeque<(NodeAddress, Signal)>,
+    /// What goes over the rendezvous server.
+    pub relays: Relays,
     /// For the node.
     pub news: VecDeque<News>,
     /// Where this node is reached, once it is.
@@ -162,6 +168,7 @@ impl Graph {
             newcomer: false,
             entry: Some(Purpose::Join),
             signals: VecDeque::new(),
+            relays: Relays::default(),
             news: VecDeque::new(),
             address: None,
             server_time: clock::ServerTime::default(),
@@ -261,7 +268,7 @@ impl Graph {
                 Timer::Link(link) => self.link_timed_out(cx, link),
                 Timer::Probe(link) => self.probe(cx, link),
                 Timer::Confirm(id) => {
-                    if let Some(link) = self.links.get_mut(&id).filter(|l| !l.confirmed_heard) {
+                    if let Some(link) = self.links.get_mut(&id).filter(|l| l.repeats_confirm()) {
                         link.send_confirm(cx);
                         self.timers
                             .arm(timer, cx.now.monotonic + limits::CONFIRM_REPEAT_MS);
@@ -274,6 +281,7 @@ impl Graph {
                         Error::new(Code::ConnectionFailed).at(Reached::Channel),
                     );
                 }
+                Timer::Relay(link) => self.relay_is_due(cx, link),
                 Timer::Direct(connection) => self.direct_timed_out(cx, connection),
                 Timer::OpenAgain(connection) => self.open_again(cx, security, connection),
                 Timer::Ask(ask) => self.answered(cx, ask, Verdict::Reject),
@@ -288,9 +296,11 @@ impl Graph {
         }
     }
 
-    /// Takes what happened to a link.
+    /// Takes what happened to a link's peer connection.
     pub fn link_input(&mut self, cx: &mut Context<'_>, security: &mut dyn Security, input: Input) {
         match input {
+            // It was given up, and this had been under way.
+            input if input.link().is_some_and(|link| self.is_relayed(link)) => {}
             Input::LinkDescribed { link, sdp } => self.link_described(cx, security, link, &sdp),
             Input::CandidateFound { link, candidate } => self.candidate(cx, link, &candidate),
             Input::LinkOpened { link } => self.link_opened(cx, link),
@@ -306,17 +316,8 @@ impl Graph {
                 link,
                 stage,
                 candidates,
-            } => {
-                let evidence = Evidence {
-                    candidates,
-                    ..Evidence::at(stage)
-                };
-                self.fail(
-                    cx,
-                    link,
-                    Error::new(Code::ConnectionFailed).evidence(evidence),
-                );
-            }
+            } => self.link_failed(cx, link, stage, candidates),
+            Input::LinkClosed { link } if self.go_over_relay(cx, link) => {}
             Input::LinkClosed { link } => {
                 let error = Error::new(Code::ConnectionFailed)
                     .detail("the other side closed it")
@@ -470,6 +471,36 @@ impl Graph {
             None => now.monotonic + within,
         };
         self.timers.arm(Timer::Link(id), deadline);
+    }
+
+    fn is_relayed(&self, id: LinkId) -> bool {
+        let link = self.links.get(&id);
+        link.is_some_and(|link| link.relayed.is_some())
+    }
+
+    /// A peer connection failed. On its way up the link goes another way, if there is one.
+    fn link_failed(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: LinkId,
+        stage: Reached,
+        candidates: Vec<CandidateKind>,
+    ) {
+        if self.go_over_relay(cx, id) {
+            return;
+        }
+        let evidence = Evidence {
+            candidates,
+            ..Evidence::at(stage)
+        };
+        let Some(link) = self.links.get(&id) else {
+            return;
+        };
+        let error = match stage {
+            Reached::Ice if !link.is_open() => self.no_way(link, evidence),
+            _ => Error::new(Code::ConnectionFailed).evidence(evidence),
+        };
+        self.fail(cx, id, error);
     }
 
     fn link_path(&mut self, id: LinkId, turn: bool) {

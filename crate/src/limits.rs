@@ -18,6 +18,8 @@ pub const SIGNAL_BYTES: usize = 16 * 1024;
 pub const RELAY_FRAME_BYTES: usize = 16 * 1024;
 /// Bytes that a relayed frame counts for besides its own: what it takes on the wire.
 pub const RELAY_HEAD_BYTES: u32 = 64;
+/// Bytes of a link's packet in one relayed frame: the rest is its head and what seals it.
+pub const PIECE_BYTES: usize = RELAY_FRAME_BYTES - 64;
 /// Bytes of a sealed announcement.
 pub const ANNOUNCEMENT_BYTES: usize = 1024;
 /// Seconds an announcement may stand without a refresh.
@@ -317,6 +319,16 @@ pub const PEER_CONNECTIONS: usize = 24;
 pub const DIRECT_PER_LINK: usize = 64;
 /// Addresses of nodes that are known but not linked.
 pub const KNOWN_NODES: usize = 48;
+/// Bytes that wait on one link for a relay's credit, beyond which messages and records wait their turn:
+/// so much takes half a second at the rate of one pair, and a probe waits no longer behind it.
+pub const RELAY_QUEUE_BYTES: usize = 128 * 1024;
+/// Bytes that may wait there in all: besides, one message of each connection, and what is not held
+/// back, as answers and words about records are.
+pub const RELAY_QUEUE_MOST_BYTES: usize = 8 * 1024 * 1024;
+/// Pairs with the relay of which the credit is remembered.
+pub const RELAY_PAIRS: usize = 128;
+/// The smallest window of a relay that is of any use.
+pub const RELAY_WINDOW_MIN_BYTES: u32 = 1024;
 /// Signals that wait for a server: twenty of each link.
 pub const WAITING_SIGNALS: usize = 512;
 /// Handshakes answered and not yet confirmed.
@@ -353,6 +365,9 @@ pub const MAX_TIMEOUT_MS: Millis = 24 * 3_600_000;
 pub const ANSWER_TIMEOUT_MS: Millis = 5_000;
 /// From the handshake to the confirmed channel.
 pub const CHANNEL_TIMEOUT_MS: Millis = 15_000;
+/// From the handshake to when a link without a channel goes over the rendezvous server: well over what
+/// a direct way takes on a slow network, and short of what a person waits for.
+pub const RELAY_AFTER_MS: Millis = 5_000;
 /// From opening a socket to Welcome.
 pub const SOCKET_TIMEOUT_MS: Millis = 10_000;
 /// First pause before a socket is opened again; grows by 1.6 to the next.

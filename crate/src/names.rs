@@ -226,6 +226,15 @@ pub struct NodeAddress {
     pub session: SessionKey,
 }
 
+impl NodeAddress {
+    /// The node's tag at one of its servers.
+    #[must_use]
+    pub fn tag_at(&self, url: &str) -> Option<Tag> {
+        let here = self.rendezvous.iter().position(|other| other == url)?;
+        self.tags.get(here).copied()
+    }
+}
+
 /// What a member may do. A role includes those below it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 #[repr(u8)]

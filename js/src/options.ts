@@ -35,7 +35,8 @@ export interface OpenOptions extends OwnerOptions {
   /** Added to what the rendezvous server hands out. */
   readonly iceServers?: readonly RTCIceServer[];
   /** 'relay' hides addresses from other members: everything goes over TURN servers, the rendezvous
-   *  server's own or those in iceServers. Without any, connect() says 'service-not-available'. */
+   *  server's own or those in iceServers, or else over the rendezvous server itself. Where that relays
+   *  nothing either, connect() says 'service-not-available'. */
   readonly iceTransportPolicy?: RTCIceTransportPolicy;
   /** Answered for each inbound direct connection. Default: accept exactly while somebody listens for
    *  'direct-connection', as Windows does. */

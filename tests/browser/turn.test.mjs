@@ -101,8 +101,10 @@ describe('two browsers over TURN where no UDP passes', { timeout: 300_000, skip 
     });
 });
 
-test('a server without TURN is named as the reason', { timeout: 60_000 }, async () => {
-  const stage = await Stage.set({ server: ['--turn', 'off'] });
+test('a server without TURN and without a relay is named as the reason', {
+  timeout: 60_000,
+}, async () => {
+  const stage = await Stage.set({ server: ['--turn', 'off', '--relay', 'off'] });
   try {
     const page = await stage.page('chromium');
     const rendezvous = stage.origin;

@@ -10,7 +10,7 @@ use peer_group::engine::command::{
     Command, IceServer, NewGroup, NewInvitation, OpenOptions, Store,
 };
 use peer_group::engine::effect::{Effect, Role};
-use peer_group::engine::event::{Answer, Event};
+use peer_group::engine::event::{Answer, Event, Path};
 use peer_group::engine::input::Input;
 use peer_group::engine::{Config, Engine};
 use peer_group::error::Error;
@@ -48,6 +48,7 @@ struct Node {
     /// What each link was opened with, in turn.
     ways: Vec<Way>,
     answers: BTreeMap<RequestId, Result<Answer, Error>>,
+    handle: Option<HandleId>,
 }
 
 /// How a link may go.
@@ -80,6 +81,8 @@ pub(crate) struct Engines {
     dice: Dice,
     /// Whether who comes now wants to be seen by nobody.
     pub(crate) relay_only: bool,
+    /// No packet gets from one to another: links open at neither end.
+    pub(crate) blocked: bool,
     /// Puzzles that were solved for the server.
     pub(crate) worked: usize,
 }
@@ -96,6 +99,7 @@ impl Engines {
             start: Instant::now(),
             dice: Dice::new(1, "real sockets"),
             relay_only: false,
+            blocked: false,
             worked: 0,
         }
     }
@@ -108,6 +112,7 @@ impl Engines {
             links: BTreeMap::new(),
             ways: Vec::new(),
             answers: BTreeMap::new(),
+            handle: None,
         });
         self.nodes.len() - 1
     }
@@ -170,7 +175,10 @@ impl Engines {
 
     async fn open(&mut self, node: usize, command: Command) -> HandleId {
         match self.ask(node, command).await {
-            Ok(Answer::Opened(opened)) => opened.handle,
+            Ok(Answer::Opened(opened)) => {
+                self.nodes[node].handle = Some(opened.handle);
+                opened.handle
+            }
             other => panic!("not opened: {other:?}"),
         }
     }
@@ -192,6 +200,13 @@ impl Engines {
     /// How the links of a node may go, in the order in which they were opened.
     pub(crate) fn ways(&self, node: usize) -> &[Way] {
         &self.nodes[node].ways
+    }
+
+    /// How the connections of a node go.
+    pub(crate) fn paths(&self, node: usize) -> Vec<Path> {
+        let Node { engine, handle, .. } = &self.nodes[node];
+        let infos = engine.connections(handle.unwrap(), None).unwrap();
+        infos.iter().map(|info| info.path).collect()
     }
 
     /// What the links of a node came to.
@@ -397,8 +412,12 @@ impl Engines {
     fn give(&mut self, at: usize, link: LinkId, remote: &str) {
         let ufrag = |line: &str| line.strip_prefix("a=ice-ufrag:").map(str::to_owned);
         let remote = remote.lines().find_map(ufrag).unwrap();
+        let blocked = self.blocked;
         let end = self.nodes[at].links.get_mut(&link).unwrap();
         end.remote = Some(remote.clone());
+        if blocked {
+            return;
+        }
         let own = end.secrets.ufrag.clone();
         let all = self.nodes.iter().enumerate();
         let mut all =

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use peer_group::engine::event::Path;
 use peer_group::error::Code;
 use peer_group::wire::codec::List;
 use peer_group::wire::rendezvous::{ClientMessage, ErrorReason, ServerMessage, Url};
@@ -388,8 +389,23 @@ async fn engines_open_links_with_what_the_server_hands_out() {
 }
 
 #[tokio::test]
-async fn who_would_be_seen_without_turn_is_told_so_at_once() {
+async fn who_may_not_be_seen_goes_over_the_server_where_there_is_no_turn() {
     let served = Served::start(with(Turn::Off)).await;
+    let mut engines = Engines::new(&served.address.to_string());
+    engines.blocked = true;
+    engines.relay_only = true;
+    let invitation = engines.create().await;
+    let (joiner, joined) = engines.join(&invitation, 4_000).await;
+    joined.unwrap();
+    assert_eq!(engines.paths(0), [Path::Relay]);
+    assert_eq!(engines.paths(joiner), [Path::Relay]);
+}
+
+#[tokio::test]
+async fn who_would_be_seen_without_turn_or_relay_is_told_so_at_once() {
+    let mut settings = with(Turn::Off);
+    settings.rooms.limits.relay = false;
+    let served = Served::start(settings).await;
     let mut engines = Engines::new(&served.address.to_string());
     let invitation = engines.create().await;
     engines.relay_only = true;

@@ -118,7 +118,7 @@ impl World {
     }
 
     /// How far peer times are from true time at most.
-    fn offsets(&mut self) -> Millis {
+    pub fn offsets(&mut self) -> Millis {
         let mut most = 0;
         for machine in self.honest() {
             if let Some(database) = self.database(machine) {

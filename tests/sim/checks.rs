@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use peer_group::engine::command::Command;
 use peer_group::engine::effect::{Effect, Role};
-use peer_group::engine::event::{Answer, ConnectionChange, ConnectionStatus, Event, State};
+use peer_group::engine::event::{Answer, ConnectionChange, ConnectionStatus, Event, Path, State};
 use peer_group::engine::input::Input;
 use peer_group::limits;
 use peer_group::names::{
@@ -458,7 +458,21 @@ impl World {
                 "machine {machine}: {node:?} is {owner:?}, not {peer:?}"
             ));
         }
-        if !self.net.linked(machine, other) {
+        let of = &self.machines[machine];
+        let infos = of.engine().connections(of.app.handle(), None);
+        let mut infos = infos.into_iter().flatten();
+        let path = infos
+            .find(|info| info.id == change.connection)
+            .map(|info| info.path);
+        let linked = match path {
+            // Over the server nothing opens: what is opened there only those can who were.
+            Some(Path::Relay) => self.net.described(machine, other),
+            _ => self.net.linked(machine, other),
+        };
+        if path == Some(Path::Relay) {
+            self.net.relayed += 1;
+        }
+        if !linked {
             self.fail(format!(
                 "machine {machine}: connected to {other} without a link"
             ));

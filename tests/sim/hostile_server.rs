@@ -15,8 +15,8 @@ use peer_group_tests::sim::options::Options;
 use peer_group_tests::sim::server::Tamper;
 use peer_group_tests::sim::world::World;
 
-type Up = Box<dyn FnMut(u64, ClientMessage) -> Vec<(u64, ClientMessage)> + Send>;
-type Down = Box<dyn FnMut(u64, ServerMessage) -> Vec<(u64, ServerMessage)> + Send>;
+pub(crate) type Up = Box<dyn FnMut(u64, ClientMessage) -> Vec<(u64, ClientMessage)> + Send>;
+pub(crate) type Down = Box<dyn FnMut(u64, ServerMessage) -> Vec<(u64, ServerMessage)> + Send>;
 
 /// A server that does what two functions say.
 struct Wire {
@@ -42,15 +42,15 @@ impl Tamper for Wire {
     }
 }
 
-fn honest_up() -> Up {
+pub(crate) fn honest_up() -> Up {
     Box::new(|conn, message| vec![(conn, message)])
 }
 
-fn honest_down() -> Down {
+pub(crate) fn honest_down() -> Down {
     Box::new(|conn, message| vec![(conn, message)])
 }
 
-fn set(world: &mut World, up: Up, down: Down) {
+pub(crate) fn set(world: &mut World, up: Up, down: Down) {
     world.server.tamper = Some(Box::new(Wire { up, down }));
 }
 

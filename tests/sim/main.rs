@@ -7,6 +7,7 @@
 )]
 
 mod hostile_joiner;
+mod hostile_relay;
 mod hostile_server;
 mod removal;
 mod seeds;

@@ -13,6 +13,7 @@ use peer_group::names::LinkId;
 use peer_group::time::Millis;
 use peer_group::wire::description::Description;
 
+use super::dice::Dice;
 use super::taint::MARK;
 use super::world::{Happening, World};
 
@@ -151,6 +152,8 @@ pub struct Net {
     pub cut: Vec<Vec<bool>>,
     /// Machines without a way to the server.
     pub server_cut: Vec<bool>,
+    /// Connections over the server so far.
+    pub relayed: u64,
 }
 
 impl Net {
@@ -162,7 +165,21 @@ impl Net {
             by_link: BTreeMap::new(),
             cut: vec![vec![false; machines]; machines],
             server_cut: vec![false; machines],
+            relayed: 0,
         }
+    }
+
+    /// Whether ends of both machines were given each other's description.
+    #[must_use]
+    pub fn described(&self, machine: usize, other: usize) -> bool {
+        let mut ends = self.ends.iter().filter(|end| end.machine == machine);
+        ends.any(|one| {
+            let mut others = self.ends.iter().filter(|end| end.machine == other);
+            others.any(|two| {
+                one.remote.as_ref() == Some(&two.secrets)
+                    && two.remote.as_ref() == Some(&one.secrets)
+            })
+        })
     }
 
     /// Whether an end of that machine opened to an end of the other: both were given each other's
@@ -312,13 +329,16 @@ impl World {
         let ends = (end.min(other), end.max(other));
         let no_way = !self.calm && {
             // The same for both ends, and for every try of this pair of ends.
-            let mut dice = super::dice::Dice::new(self.options.seed ^ (ends.1 as u64) << 20, "ice");
+            let mut dice = Dice::new(self.options.seed ^ (ends.1 as u64) << 20, "ice");
             dice.per_mille(self.options.ice_failure_per_mille)
         };
         if no_way {
             return;
         }
         let (a, b) = (one.machine, two.machine);
+        if !self.has_way(a, b) {
+            return;
+        }
         if self.net.cut[a][b] || self.net.cut[b][a] {
             self.later(1_000, Happening::Match { end });
             return;
@@ -327,6 +347,13 @@ impl World {
         // ICE checks, DTLS and SCTP: about four round trips.
         let delay = 8 * self.dice.between(low, high);
         self.later(delay, Happening::Meet { ends });
+    }
+
+    /// Whether packets ever get from one machine to the other by themselves.
+    #[must_use]
+    pub fn has_way(&self, a: usize, b: usize) -> bool {
+        let pair = format!("no way {} {}", a.min(b), a.max(b));
+        !Dice::new(self.options.seed, &pair).per_mille(self.options.no_way_per_mille)
     }
 
     /// A link comes up, unless something changed meanwhile.

@@ -46,6 +46,8 @@ pub struct Options {
     pub faults: Vec<Fault>,
     /// Links in a thousand that never open.
     pub ice_failure_per_mille: u64,
+    /// Pairs of machines in a thousand between which no link ever opens, in the end neither.
+    pub no_way_per_mille: u64,
     /// Links in a thousand that open at one end only.
     pub one_sided_per_mille: u64,
     /// Links in a thousand whose close the other end does not hear.
@@ -121,6 +123,7 @@ impl Options {
             fault_ms: (500, dice.pick(&[3_000, 10_000, 40_000])),
             faults: kinds,
             ice_failure_per_mille: rare(dice),
+            no_way_per_mille: Dice::new(seed, "no way").pick(&[0, 0, 0, 300, 1000]),
             one_sided_per_mille: rare(dice),
             silent_close_per_mille: rare(dice),
             accept_per_mille: dice.pick(&[1000, 1000, 700]),
@@ -147,6 +150,7 @@ impl Options {
             safety_ms: 0,
             faults: Vec::new(),
             ice_failure_per_mille: 0,
+            no_way_per_mille: 0,
             one_sided_per_mille: 0,
             silent_close_per_mille: 0,
             accept_per_mille: 1000,

@@ -142,4 +142,14 @@ pub(crate) const KEPT: &[(u64, bool, &str)] = &[
         false,
         "a direct connection waited for a link that was begun long before and failed with it",
     ),
+    (
+        29,
+        false,
+        "a candidate came for a link that had just given up its peer connection for the relay",
+    ),
+    (
+        128,
+        false,
+        "the end of a presence waited its time where two had just taken over each other's",
+    ),
 ];

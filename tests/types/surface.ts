@@ -93,6 +93,8 @@ holds<
         | 'channel'
         | 'synchronization';
       readonly candidates?: readonly ('host' | 'srflx' | 'prflx' | 'relay')[];
+      readonly turnTried?: boolean;
+      readonly relayTried?: boolean;
       readonly clockOffsetMs?: number;
     }
   >

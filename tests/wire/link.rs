@@ -235,6 +235,12 @@ fn handshake_payloads() {
         &format!("02 00 {DESCRIPTION}"),
     );
     golden(&Trickle::Abandon { code: 4 }, "03 04");
+    let piece = Trickle::Piece {
+        number: 300,
+        goes_on: true,
+        bytes: small(&[7, 8]),
+    };
+    golden(&piece, "08 ac02 01 02 0708");
 }
 
 #[test]

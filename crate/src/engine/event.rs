@@ -63,6 +63,8 @@ pub enum Path {
     Direct,
     /// Over a TURN server.
     Turn,
+    /// Over the rendezvous server.
+    Relay,
 }
 
 impl Path {
@@ -72,6 +74,7 @@ impl Path {
         match self {
             Self::Direct => "direct",
             Self::Turn => "turn",
+            Self::Relay => "relay",
         }
     }
 }

@@ -35,6 +35,25 @@ pub enum Verdict {
 /// A stored value under its key.
 pub type Entry = (String, Vec<u8>);
 
+impl Input {
+    /// The link whose peer connection it is about.
+    #[must_use]
+    pub fn link(&self) -> Option<LinkId> {
+        match self {
+            Self::LinkDescribed { link, .. }
+            | Self::CandidateFound { link, .. }
+            | Self::LinkOpened { link }
+            | Self::LinkPath { link, .. }
+            | Self::FrameReceived { link, .. }
+            | Self::LinkLost { link }
+            | Self::LinkRecovered { link }
+            | Self::LinkFailed { link, .. }
+            | Self::LinkClosed { link } => Some(*link),
+            _ => None,
+        }
+    }
+}
+
 /// What happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Input {

@@ -404,6 +404,7 @@ impl Node {
                 self.tell_members(cx);
                 self.graph.plan_records(cx, self.kind.security());
                 self.graph.pump_lanes(cx);
+                self.graph.pump_relays(cx);
                 self.flush_signals(cx);
                 self.save(cx);
                 self.save_records(cx);
@@ -437,6 +438,8 @@ impl Node {
     pub(super) fn mail(&mut self, cx: &mut Context<'_>, mail: Mail) {
         match mail {
             Mail::Ready => {
+                let window = self.mailbox.relay_bytes();
+                self.graph.relays.begin(self.mailbox.base(), window);
                 let address = self.mailbox.address(cx, self.graph.own.session.body.key);
                 self.graph.reached_at(cx, address);
                 self.use_ice_servers();
@@ -453,6 +456,7 @@ impl Node {
             }
             Mail::IceServers => self.use_ice_servers(),
             Mail::Lost => {
+                self.graph.relay_lost(cx);
                 self.graph.reached_at(cx, None);
                 self.reachable = false;
                 self.discovery.lost();
@@ -468,6 +472,15 @@ impl Node {
                 reason: RefusedReason::Gone,
             }) => {
                 self.graph.unreachable(cx, to);
+            }
+            Mail::Message(ServerMessage::Relay { frame, .. }) => {
+                self.graph.relayed(cx, self.kind.security(), &frame);
+            }
+            Mail::Message(ServerMessage::RelayCredit { to, bytes }) => {
+                self.graph.relays.credit(to, bytes);
+            }
+            Mail::Message(ServerMessage::RelayClosed { to, reason }) => {
+                self.graph.relay_closed(cx, to, reason);
             }
             Mail::Message(message) => {
                 if let Kind::Group(group) = &mut self.kind {
@@ -537,13 +550,15 @@ impl Node {
             return;
         }
         while let Some((address, signal)) = self.graph.signals.pop_front() {
-            let base = self.mailbox.base();
-            let here = address.rendezvous.iter().position(|url| url == base);
-            let to = here.and_then(|here| address.tags.get(here)).copied();
+            let to = address.tag_at(self.mailbox.base());
             if let (Some(to), Some(payload)) = (to, Bytes::new(signal.to_bytes())) {
                 self.mailbox
                     .send(cx, &ClientMessage::Signal { to, payload });
             }
+        }
+        // Behind the signals, without which the server carries nothing.
+        for (to, frame) in self.graph.relays.take_frames() {
+            self.mailbox.send(cx, &ClientMessage::Relay { to, frame });
         }
     }
 

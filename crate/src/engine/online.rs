@@ -96,6 +96,7 @@ impl Node {
         self.graph.shut_down(cx, code);
         self.flush_signals(cx);
         self.graph.signals.clear();
+        self.graph.relay_lost(cx);
         self.graph.reached_at(cx, None);
         self.mailbox.stop(cx);
         self.discovery.stop();
@@ -116,15 +117,13 @@ impl Node {
         self.graph.ice_servers = self.ice_servers.iter().chain(named).cloned().collect();
     }
 
-    /// Why nobody could be reached: only TURN may be used, and there is none.
+    /// Why nobody could be reached: only TURN or the server's relay may be used, and there is neither.
     pub(super) fn no_turn(&self) -> Option<Error> {
-        let is_turn = |url: &String| url.starts_with("turn");
-        let mut servers = self.graph.ice_servers.iter();
-        let missing =
-            self.graph.relay_only && !servers.any(|server| server.urls.iter().any(is_turn));
+        let graph = &self.graph;
+        let missing = graph.relay_only && !graph.has_turn() && !graph.relays.is_there();
         missing.then(|| {
             Error::new(Code::ServiceNotAvailable)
-                .detail("iceTransportPolicy 'relay' needs a TURN server: neither the rendezvous server nor iceServers has one")
+                .detail("iceTransportPolicy 'relay' needs a TURN server or a rendezvous server that relays: this one does not, and neither it nor iceServers has TURN")
                 .at(Stage::Rendezvous)
         })
     }

@@ -325,6 +325,7 @@ impl Graph {
         link.initiator = false;
         link.with_driver = true;
         link.relay_only = self.relay_only;
+        link.has_turn = self.has_turn();
         link.attempt = attempt;
         if let Some(caller) = self.superseded_caller(cx, node, link.remote.peer()) {
             link.connection = Some(caller.connection);
@@ -409,6 +410,9 @@ impl Graph {
         };
         self.flush_candidates(id);
         self.expect(cx.now, id, limits::CHANNEL_TIMEOUT_MS);
+        if !offered {
+            self.await_channel(cx, id);
+        }
     }
 
     /// Remembers the first bytes of a message 1, so that it is read once.

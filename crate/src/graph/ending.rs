@@ -5,7 +5,7 @@ use super::{Graph, News, Timer, opening};
 use crate::engine::context::Context;
 use crate::engine::effect::Effect;
 use crate::engine::event::{ConnectionChange, ConnectionStatus, Event};
-use crate::error::{Code, Error, Stage as Reached};
+use crate::error::{Code, Error, Evidence, Stage as Reached};
 use crate::limits;
 use crate::names::{ConnectionId, LinkId};
 use crate::wire::link::{ByeReason, Frame, Purpose, Trickle};
@@ -18,6 +18,15 @@ impl Graph {
         };
         if error.evidence.is_none() && error.code != Code::Aborted {
             error = error.at(link.reached());
+        }
+        if let Some(evidence) = &mut error.evidence
+            && matches!(
+                evidence.stage,
+                Reached::Ice | Reached::Dtls | Reached::Channel
+            )
+        {
+            evidence.turn_tried = Some(link.has_turn);
+            evidence.relay_tried = Some(link.relayed.is_some());
         }
         if let Some(keys) = link
             .keys
@@ -50,6 +59,7 @@ impl Graph {
             return;
         }
         link.send(cx, Frame::Bye { reason });
+        self.send_last(cx, id);
         if let Some(link) = self.remove(id) {
             self.ended(cx, link, error.clone());
         }
@@ -76,6 +86,7 @@ impl Graph {
             Timer::Probe(id),
             Timer::Confirm(id),
             Timer::Lost(id),
+            Timer::Relay(id),
         ] {
             self.timers.disarm(&timer);
         }
@@ -156,6 +167,10 @@ impl Graph {
             Some(caller) if caller.deadline <= cx.now.monotonic => Error::new(Code::Timeout),
             _ if link.tampered => Error::new(Code::ConnectionNotAuthenticated)
                 .detail("what came as the answer was not written by the member that was asked"),
+            _ if link.reached() != Reached::Handshake => {
+                let error = self.no_way(link, Evidence::at(link.reached()));
+                return self.fail(cx, id, error);
+            }
             _ => Error::new(Code::ConnectionFailed).detail("no answer in time"),
         };
         let error = error.at(link.reached());

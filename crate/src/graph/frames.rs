@@ -1,7 +1,7 @@
 //! Frames of an open link: probes, control items, messages, and what ends it.
 
 use super::lane::ControlItem;
-use super::link::{Received, Stage};
+use super::link::{Link, Received, Stage};
 use super::security::{Absorbed, Security};
 use super::{Graph, Timer};
 use crate::engine::context::Context;
@@ -213,7 +213,9 @@ impl Graph {
     /// Sends what the lanes of all links have room for.
     pub fn pump_lanes(&mut self, cx: &mut Context<'_>) {
         for link in self.links.values_mut().filter(|link| link.is_neighbor()) {
-            while let Some(frame) = link.lane.next(&self.records.store, cx.now.monotonic) {
+            while link.has_room()
+                && let Some(frame) = link.lane.next(&self.records.store, cx.now.monotonic)
+            {
                 link.send(cx, frame);
             }
         }
@@ -305,31 +307,33 @@ impl Graph {
 
     /// Sends what fits the window.
     pub(super) fn pump(&mut self, cx: &mut Context<'_>, id: LinkId, direct: Option<ConnectionId>) {
+        while self.links.get(&id).is_some_and(Link::has_room) && self.pump_one(cx, id, direct) {}
+    }
+
+    /// Sends the next message of one connection, if it fits the window.
+    pub(super) fn pump_one(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: LinkId,
+        direct: Option<ConnectionId>,
+    ) -> bool {
         let Some(link) = self.links.get_mut(&id) else {
-            return;
+            return false;
         };
-        let mut direct = match direct {
+        let (to, flow) = match direct {
             Some(direct) => match self.directs.get_mut(&direct) {
-                Some(direct) => Some(direct),
-                None => return,
+                Some(direct) => (direct.remote, &mut direct.flow),
+                None => return false,
             },
-            None => None,
+            None => (0, &mut link.flow),
         };
-        loop {
-            let next = match &mut direct {
-                Some(direct) => direct
-                    .flow
-                    .release()
-                    .map(|message| (direct.remote, message)),
-                None => link.flow.release().map(|message| (0, message)),
-            };
-            let Some((to, message)) = next else { return };
-            let (Some(kind), Some(data)) = (Text::new(message.kind), Bytes::new(message.data))
-            else {
-                continue;
-            };
+        let Some(message) = flow.release() else {
+            return false;
+        };
+        if let (Some(kind), Some(data)) = (Text::new(message.kind), Bytes::new(message.data)) {
             link.send(cx, Frame::Data { to, kind, data });
         }
+        true
     }
 
     fn data(&mut self, cx: &mut Context<'_>, id: LinkId, to: u64, kind: String, data: Vec<u8>) {

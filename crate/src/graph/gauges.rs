@@ -38,8 +38,9 @@ impl Graph {
         );
         see(Held::Attempts, self.attempts.len(), LINKS);
         see(Held::Signals, self.signals.len(), most::WAITING_SIGNALS);
-        // Four of each link, two of each connection, one of each question, five of the graph.
-        let timers = 4 * LINKS + 2 * directs + most::ASKS + most::VALIDATIONS + 5;
+        see(Held::RelayPairs, self.relays.pairs(), most::RELAY_PAIRS);
+        // Five of each link, two of each connection, one of each question, five of the graph.
+        let timers = 5 * LINKS + 2 * directs + most::ASKS + most::VALIDATIONS + 5;
         see(Held::Timers, self.timers.len(), timers);
         see(
             Held::Precedence,
@@ -62,6 +63,11 @@ fn gauges_of_link(link: &Link, max_record: usize, see: &mut See<'_>) {
     let candidates = link.candidates_in.len().max(link.candidates_out.len());
     see(Held::Candidates, candidates, CANDIDATES);
     see(Held::EarlySignals, link.early.len(), EARLY_SIGNALS);
+    if let Some(relayed) = &link.relayed {
+        let most_waiting = most::RELAY_QUEUE_MOST_BYTES + most::FRAME_BYTES;
+        see(Held::RelayWaiting, relayed.waiting(), most_waiting);
+        see(Held::RelayArriving, relayed.arriving(), most::FRAME_BYTES);
+    }
     link.flow.gauges(see);
     link.lane.gauges(max_record + RECORD_HEAD_BYTES, see);
     if let Some(syncing) = &link.syncing {

@@ -38,6 +38,7 @@ impl Graph {
         };
         let mut link = Link::new(id, remote, purpose, Stage::Describing, cx.now.monotonic);
         link.relay_only = self.relay_only;
+        link.has_turn = self.has_turn();
         link.caller = caller;
         link.connection = caller.map(|caller| caller.connection);
         if knows {
@@ -59,6 +60,13 @@ impl Graph {
             ice_servers: self.ice_servers.clone(),
             relay_only: self.relay_only,
         }
+    }
+
+    /// Whether there is a TURN server to use.
+    #[must_use]
+    pub fn has_turn(&self) -> bool {
+        let mut urls = self.ice_servers.iter().flat_map(|server| &server.urls);
+        urls.any(|url| url.starts_with("turn"))
     }
 
     pub(super) fn prologue(
@@ -184,6 +192,7 @@ impl Graph {
                 self.trickle(id, &Trickle::Answer { description });
                 self.flush_candidates(id);
                 self.expect(cx.now, id, limits::CHANNEL_TIMEOUT_MS);
+                self.await_channel(cx, id);
             }
             stage => link.stage = stage,
         }
@@ -325,6 +334,7 @@ impl Graph {
         id: LinkId,
         description: &Description,
     ) {
+        let has_turn = self.has_turn();
         let Some(link) = self.links.get_mut(&id) else {
             return;
         };
@@ -334,6 +344,7 @@ impl Graph {
         let remote = description.to_sdp();
         if description.offer {
             link.with_driver = true;
+            link.has_turn = has_turn;
             link.stage = Stage::Replying;
             let effect = self.open_effect(id, Role::Answer { remote });
             cx.effect(effect);
@@ -345,10 +356,11 @@ impl Graph {
         };
         link.described(cx, description);
         let early = core::mem::take(&mut link.early);
+        self.expect(cx.now, id, limits::CHANNEL_TIMEOUT_MS);
         if !description.offer {
             self.flush_candidates(id);
+            self.await_channel(cx, id);
         }
-        self.expect(cx.now, id, limits::CHANNEL_TIMEOUT_MS);
         for (counter, sealed) in early {
             self.sealed(cx, security, id, counter, &sealed);
         }

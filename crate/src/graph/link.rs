@@ -4,6 +4,7 @@ use crate::sorted::Map;
 
 use super::flow::Flow;
 use super::lane::Lane;
+use super::relay::Relayed;
 use super::session::Session;
 use super::synchronize::Syncing;
 use crate::crypto::noise::{Initiator, Keys, Responder};
@@ -12,6 +13,7 @@ use crate::engine::effect::Effect;
 use crate::engine::event::{ConnectionChange, ConnectionStatus, Event, Path};
 use crate::engine::input::Channel;
 use crate::error::{Error, Stage as Reached};
+use crate::limits::RELAY_QUEUE_BYTES;
 use crate::names::{
     Attempt, ConnectionId, LinkId, NodeAddress, NodeId, PeerId, RequestId, SessionKey,
 };
@@ -138,6 +140,10 @@ pub struct Link {
     pub with_driver: bool,
     /// It may go over TURN only.
     pub relay_only: bool,
+    /// Some TURN server was there to be used.
+    pub has_turn: bool,
+    /// It goes over the rendezvous server: what waits there.
+    pub relayed: Option<Box<Relayed>>,
     /// How far it has come.
     pub stage: Stage,
     /// Names it in signals, once message 1 is written.
@@ -212,6 +218,8 @@ impl Link {
             initiator: true,
             with_driver: false,
             relay_only: false,
+            has_turn: false,
+            relayed: None,
             stage,
             attempt: Attempt([0; 8]),
             keys: None,
@@ -261,6 +269,19 @@ impl Link {
     #[must_use]
     pub fn is_neighbor(&self) -> bool {
         self.is_open() && self.purpose != Purpose::Direct
+    }
+
+    /// Whether messages and records may be sent, or should wait until others have left.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        let relayed = self.relayed.as_ref();
+        relayed.is_none_or(|relayed| relayed.waiting() < RELAY_QUEUE_BYTES)
+    }
+
+    /// Whether our Confirm may not have been read: a relay begins with it and loses nothing.
+    #[must_use]
+    pub fn repeats_confirm(&self) -> bool {
+        !self.confirmed_heard && self.relayed.is_none()
     }
 
     /// Whether each end has told all it knew when the link opened.
@@ -362,8 +383,11 @@ impl Link {
         self.held.len()
     }
 
-    fn transmit(&self, cx: &mut Context<'_>, sequence: u64, frame: Frame) {
+    fn transmit(&mut self, cx: &mut Context<'_>, sequence: u64, frame: Frame) {
         let bytes = Packet { sequence, frame }.to_bytes();
+        if let Some(relayed) = &mut self.relayed {
+            return relayed.push(bytes);
+        }
         cx.effect(Effect::Transmit {
             link: self.id,
             channel: Channel::Reliable,

@@ -148,6 +148,7 @@ pub struct Mailbox {
     waits_for_turn: bool,
     offers_turn: bool,
     work: Work,
+    relay_bytes: u32,
     stun: Vec<IceServer>,
     turn: Option<IceServer>,
     /// For the node.
@@ -175,6 +176,7 @@ impl Mailbox {
             waits_for_turn: false,
             offers_turn: false,
             work: Work::default(),
+            relay_bytes: 0,
             stun: Vec::new(),
             turn: None,
             mail: VecDeque::new(),
@@ -270,6 +272,12 @@ impl Mailbox {
     /// STUN and TURN servers of the current server.
     pub fn ice_servers(&self) -> impl Iterator<Item = &IceServer> {
         self.stun.iter().chain(&self.turn)
+    }
+
+    /// Bytes that the current server relays to one end before it gives credit; 0: nothing.
+    #[must_use]
+    pub fn relay_bytes(&self) -> u32 {
+        self.relay_bytes
     }
 
     /// Begins to connect.
@@ -419,6 +427,7 @@ impl Mailbox {
                     .map(|server| ice_server(&server.urls, &server.username, &server.credential))
                     .collect();
                 self.turn = None;
+                self.relay_bytes = told.relay_bytes;
                 self.offers_turn = told.turn_s > 0;
                 match self.work.bits {
                     0 => self.enter(cx, socket, None),

@@ -8,7 +8,7 @@ use crate::crypto::noise::Keys;
 use crate::engine::context::Context;
 use crate::engine::effect::Effect;
 use crate::engine::event::{ConnectionChange, ConnectionStatus, Event};
-use crate::error::{Code, Error, Stage as Reached};
+use crate::error::{Code, Error, Evidence, Stage as Reached};
 use crate::limits;
 use crate::names::{Attempt, LinkId, NodeId};
 use crate::wire::codec::{Bytes, Wire as _};
@@ -93,6 +93,8 @@ impl Graph {
             return;
         };
         match Trickle::from_bytes(&plain) {
+            // Its peer connection is given up.
+            Ok(Trickle::Candidate { .. }) if link.relayed.is_some() => {}
             Ok(Trickle::Candidate { candidate }) => {
                 if link.candidates_in.len() < CANDIDATES {
                     link.candidates_in.push(candidate);
@@ -106,6 +108,7 @@ impl Graph {
                     remote: description.to_sdp(),
                 });
                 link.described(cx, &description);
+                self.await_channel(cx, id);
             }
             Ok(Trickle::Admitted { proof, grant }) if Self::is_proving(link) => {
                 self.admitted(cx, security, id, &proof, &grant);
@@ -126,9 +129,14 @@ impl Graph {
                 let Some(link) = self.links.get(&id) else {
                     return;
                 };
-                let error = Error::new(code)
-                    .detail("the other side gave up")
-                    .at(link.reached());
+                let reached = link.reached();
+                let error = if code == Code::ConnectionFailed && reached == Reached::Ice {
+                    self.no_way(link, Evidence::at(reached))
+                } else {
+                    Error::new(code)
+                        .detail("the other side gave up")
+                        .at(reached)
+                };
                 self.fail(cx, id, error);
             }
             _ => {}
@@ -172,8 +180,10 @@ impl Graph {
                 .at(Reached::Channel);
             return self.fail(cx, id, error);
         }
-        // Ours may not have left yet when theirs is first.
-        link.send_confirm(cx);
+        if link.repeats_confirm() {
+            // Ours may not have left yet when theirs is first.
+            link.send_confirm(cx);
+        }
         link.stage = Stage::Open;
         link.opened_at = cx.now.wall;
         link.opened = Some(cx.now.monotonic);

@@ -14,6 +14,10 @@ plain! {
         /// The kinds of candidates this side had found.
         candidates: Option<Vec<&'static str>> => "candidates" "?:"
             "readonly ('host' | 'srflx' | 'prflx' | 'relay')[]",
+        /// Whether a TURN server was there to be used.
+        turn_tried: Option<bool> => "turnTried" "?:" "boolean",
+        /// Whether the rendezvous server was asked to carry it.
+        relay_tried: Option<bool> => "relayTried" "?:" "boolean",
         /// This clock minus the rendezvous server's.
         clock_offset_ms: Option<f64> => "clockOffsetMs" "?:" "number",
     }
@@ -38,6 +42,8 @@ impl From<Evidence> for ConnectionEvidence {
         Self {
             stage: evidence.stage.as_str(),
             candidates: (!kinds.is_empty()).then_some(kinds),
+            turn_tried: evidence.turn_tried,
+            relay_tried: evidence.relay_tried,
             clock_offset_ms: evidence.clock_offset_ms.map(|offset| offset as f64),
         }
     }

@@ -5,7 +5,7 @@
 
 use crate::limits::{
     ALTERNATIVES, CONTROL_ITEM_BYTES, CONTROL_ITEMS_PER_FRAME, LABEL_BYTES, MESSAGE_BYTES,
-    MESSAGE_TYPE_BYTES, RECORDS_FRAME_BYTES, RECORDS_PER_FRAME, SIGNAL_BYTES,
+    MESSAGE_TYPE_BYTES, PIECE_BYTES, RECORDS_FRAME_BYTES, RECORDS_PER_FRAME, SIGNAL_BYTES,
 };
 use crate::names::{Attempt, NodeAddress};
 use crate::wire::codec::{Bytes, List, Malformed, Reader, Text, Wire};
@@ -128,7 +128,7 @@ wire_enum! {
             /// Of which attempt.
             attempt: Attempt,
         },
-        /// A [`Trickle`] under the keys of the handshake.
+        /// A [`Trickle`] under the keys of the handshake: in a signal, or in a relayed frame.
         Sealed = signal::SEALED {
             /// Of which attempt.
             attempt: Attempt,
@@ -226,6 +226,15 @@ wire_enum! {
             proof: [u8; 32],
             /// What it gets.
             grant: Grant,
+        },
+        /// A piece of a link's packet. Only relayed frames carry it, and they carry nothing else.
+        Piece = trickle::PIECE {
+            /// Counts the sender's pieces on this link from 0: none may be missing.
+            number: u64,
+            /// The packet goes on in the next piece.
+            goes_on: bool,
+            /// It.
+            bytes: Bytes<PIECE_BYTES>,
         },
     }
 }

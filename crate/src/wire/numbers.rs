@@ -117,7 +117,6 @@ pub mod signal {
     pub const SEALED: u8 = 3;
     /// The secret of a first message is not known.
     pub const UNKNOWN: u8 = 4;
-    // 4 is kept for a hint that a psk id is unknown, 5 for relayed frames.
 }
 
 /// What a handshake is for.
@@ -169,6 +168,8 @@ pub mod trickle {
     /// Who answers proves the same, and lets it in.
     pub const ADMITTED: u8 = 5;
     // 6 and 7 are kept for ICE restarts.
+    /// A piece of a link's packet, where the link goes over the rendezvous server.
+    pub const PIECE: u8 = 8;
 }
 
 /// Frames on a link.
