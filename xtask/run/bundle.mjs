@@ -1,6 +1,6 @@
 // What esbuild makes: the one file of the npm package, and the demo's page.
 
-import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as esbuild from 'esbuild';
 import { ROOT, Stop } from './talk.mjs';
@@ -15,6 +15,8 @@ const COMMON = {
   logLevel: 'warning',
 };
 
+const GLUE = { format: 'esm', target: COMMON.target, minify: true, sourcemap: 'inline' };
+
 /** esbuild prints what is wrong and where; its exception adds nothing. */
 async function build(options) {
   await esbuild.build({ ...COMMON, ...options }).catch(() => {
@@ -25,7 +27,7 @@ async function build(options) {
 }
 
 /**
- * js/src with the glue of one wasm build. Names stay readable in a user's stack traces.
+ * js/src with the glue of one wasm build. Our own names stay readable in a user's stack traces.
  * `hooks`: functions of the glue that are exported too, for tests.
  */
 export async function bundlePackage(generated, folder, hooks = []) {
@@ -61,11 +63,21 @@ export async function bundleDemo(packageFolder, folder) {
   cpSync(join(ROOT, packageFolder, 'peer_group_bg.wasm'), join(out, 'peer_group_bg.wasm'));
 }
 
-/** Takes wasm-bindgen's glue from another folder than js/src/generated. */
+/**
+ * Takes wasm-bindgen's glue from `folder`, with short names: it is long, and nobody
+ * reads it in a stack trace.
+ */
 function glueFrom(folder) {
   return {
     name: 'glue',
     setup(builder) {
+      builder.onLoad({ filter: /[\\/]peer_group\.js$/ }, async ({ path }) => {
+        const { code } = await esbuild.transform(readFileSync(path, 'utf8'), {
+          ...GLUE,
+          sourcefile: path,
+        });
+        return { contents: code, loader: 'js' };
+      });
       builder.onResolve({ filter: /generated\/peer_group\.js$/ }, () => ({
         path: join(ROOT, folder, 'peer_group.js'),
       }));
