@@ -1,6 +1,7 @@
 //! TURN of two servers of a cluster, over real sockets: clients of both reach each other, and nothing
 //! else.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use peer_group_signaling::server::Settings;
@@ -8,13 +9,16 @@ use peer_group_signaling::settings::ClusterUrls;
 use tokio::time::timeout;
 
 use crate::client::soon;
+use crate::metrics::numbers;
 use crate::nats::Nats;
 use crate::served::Served;
 use crate::stun::{Relay, Wire, node};
 
-async fn servers(nats: &Nats) -> [Served; 2] {
+/// Two of a cluster, with metrics.
+pub(crate) async fn servers(nats: &Nats) -> [Served; 2] {
     let settings = Settings {
         cluster: Some(ClusterUrls::parse(&nats.url()).unwrap()),
+        metrics: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
         ..Settings::default()
     };
     [
@@ -27,7 +31,7 @@ async fn servers(nats: &Nats) -> [Served; 2] {
 async fn clients_of_two_servers_relay_to_each_other() {
     let mut nats = Nats::start();
     let [near, far] = servers(&nats).await;
-    let (near, far) = (near.address, far.address);
+    let (metrics, near, far) = (near.metrics.unwrap(), near.address, far.address);
     let mut a = Relay::start(near, Wire::tcp(near).await, node(1)).await;
     let mut b = Relay::start(far, Wire::udp(far).await, node(2)).await;
     assert_eq!(a.permit("192.168.0.1:80".parse().unwrap()).await, Err(403));
@@ -59,6 +63,8 @@ async fn clients_of_two_servers_relay_to_each_other() {
         let packet = a.wire.hear().await;
         assert_eq!((&packet[..4], packet[4]), (&[0x40, 1, 4, 176][..], n));
     }
+    let counted = numbers(metrics).await["peer_group_cluster_packets_in_total"];
+    assert!(counted >= 65.0, "{counted} packets");
     nats.kill();
     // Each goes on alone.
     let mut c = Relay::start(near, Wire::udp(near).await, node(3)).await;

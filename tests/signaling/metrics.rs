@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use peer_group::wire::rendezvous::{ClientMessage, ServerMessage};
+use peer_group::wire::rendezvous::{ClientMessage, RelayFrame, ServerMessage};
 use peer_group_signaling::server::Settings;
 
-use crate::client::{Client, signal, tag};
+use crate::away::servers;
+use crate::client::{Client, signal, soon, tag};
+use crate::nats::Nats;
 use crate::pages::get;
 use crate::served::Served;
 
@@ -41,7 +44,7 @@ fn parse(text: &str) -> BTreeMap<String, f64> {
     numbers
 }
 
-async fn numbers(at: SocketAddr) -> BTreeMap<String, f64> {
+pub(crate) async fn numbers(at: SocketAddr) -> BTreeMap<String, f64> {
     let (status, head, body) = get(at, "/metrics", "").await;
     assert_eq!(status, 200);
     assert!(
@@ -99,4 +102,93 @@ async fn what_clients_do_is_counted_beside_and_not_where_they_are() {
     // Nothing is told that names anybody.
     let (_, _, text) = get(at, "/metrics", "").await;
     assert!(!text.contains("127.0.0.1") && !text.contains(&tag([1; 32]).to_string()));
+}
+
+/// Waits until all of these are as they are to be.
+async fn become_so(at: SocketAddr, expected: &[(&str, f64)]) {
+    soon("what is counted", async {
+        loop {
+            let now = numbers(at).await;
+            let is = |(name, value): &(&str, f64)| {
+                now[&format!("peer_group_cluster_{name}")]
+                    .total_cmp(value)
+                    .is_eq()
+            };
+            if expected.iter().all(is) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_goes_on_between_machines_is_counted_and_a_machine_without_others_is_well() {
+    let mut nats = Nats::start();
+    let [near, far] = servers(&nats).await;
+    let at = near.metrics.unwrap();
+    let there = [("wanted", 1.0), ("connected", 1.0), ("machines", 1.0)];
+    become_so(at, &there).await;
+    become_so(far.metrics.unwrap(), &there).await;
+    assert_eq!(get(near.address, "/healthz", "").await.2, "ok\n");
+    let mut a = Client::connect(near.address).await;
+    let mut b = Client::connect(far.address).await;
+    for (client, r) in [(&mut a, [1; 32]), (&mut b, [2; 32])] {
+        let join = client.join(&[42; 32], r);
+        assert!(matches!(
+            client.ask(&join).await,
+            ServerMessage::Joined { .. }
+        ));
+    }
+    a.tell(&signal(tag([2; 32]), b"hi")).await;
+    b.hear().await;
+    b.tell(&ClientMessage::Relay {
+        to: tag([1; 32]),
+        frame: RelayFrame::new(vec![5; 100]).unwrap(),
+    })
+    .await;
+    a.hear().await;
+    // Its tag, its topic; one question for the sample and one with the signal; of these and a claim,
+    // and what was taken of a pair that began, it told the other.
+    become_so(
+        at,
+        &[
+            ("subscriptions", 2.0),
+            ("questions_total", 2.0),
+            ("claims_told_total", 1.0),
+            ("notes_out_total", 4.0),
+            // The other's claim was for nobody here; it asked for its sample, and sent a frame.
+            ("notes_in_total", 2.0),
+            ("lost_total", 0.0),
+            ("waiting_bytes", 0.0),
+        ],
+    )
+    .await;
+    // The tag goes to the other machine.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let mut moved = Client::connect(far.address).await;
+    moved.listen([1; 32]).await;
+    become_so(at, &[("claims_yielded_total", 1.0)]).await;
+
+    nats.kill();
+    become_so(
+        at,
+        &[
+            ("connected", 0.0),
+            ("machines", 0.0),
+            ("outages_total", 1.0),
+        ],
+    )
+    .await;
+    for address in [near.address, at] {
+        let (status, _, body) = get(address, "/healthz", "").await;
+        assert_eq!(
+            (status, &body[..]),
+            (200, "ok, but alone: the cluster cannot be reached\n")
+        );
+    }
+    nats.start_again();
+    become_so(at, &there).await;
+    assert_eq!(get(near.address, "/healthz", "").await.2, "ok\n");
 }

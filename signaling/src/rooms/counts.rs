@@ -43,4 +43,8 @@ pub struct Counts {
     pub relayed_bytes: u64,
     /// Pairs closed because an end sent more than it may.
     pub relay_overruns: u64,
+    /// Tags that other machines were told to be reached through here.
+    pub claims_told: u64,
+    /// Tags that were left to another machine, their sockets ended.
+    pub claims_yielded: u64,
 }

@@ -261,6 +261,7 @@ impl Rooms {
         };
         let for_ms = now.monotonic.saturating_sub(since);
         let note = Note::Claimed { machine, for_ms };
+        self.counts.claims_told += 1;
         self.afar.push(Far::Tell { to: tag, note });
     }
 
@@ -399,6 +400,7 @@ impl Rooms {
         // The tag is the other machine's by now, so nobody hears that it is gone.
         self.tags.release(tag, conn);
         self.afar.push(Far::Ignore(tag));
+        self.counts.claims_yielded += 1;
         self.hang_up(now, conn, &ErrorReason::Superseded.into());
     }
 

@@ -10,6 +10,7 @@ mod subjects;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use async_nats::connection::State;
@@ -24,6 +25,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
 use super::hall::Hall;
+use super::metrics::{Tally, count};
 use crate::rooms::{Far, Machine, Note, Search};
 use crate::settings::ClusterUrls;
 use crate::turn;
@@ -102,6 +104,7 @@ impl Cluster {
             .map_err(|error| error.to_string())?;
         let (send, far) = channel(FAR);
         hall.reach_out(send);
+        hall.tally.between.wanted.store(1, Relaxed);
         let (send, packets) = channel(PACKETS);
         turn.inspect(|turn| turn.reach_out(send));
         Ok(Self {
@@ -133,7 +136,8 @@ impl Cluster {
         if let Some(turn) = &self.turn {
             let subject = self.subjects.turn(turn::part(self.machine));
             if let Some(packets) = subscribe(&self.client, subject).await {
-                ears.spawn(take_packets(packets, Arc::clone(turn)));
+                let tally = Arc::clone(&self.hall.tally);
+                ears.spawn(take_packets(packets, Arc::clone(turn), tally));
             }
         }
         let mut beat = interval(ALIVE_EVERY);
@@ -151,7 +155,9 @@ impl Cluster {
                 }
                 Some(packet) = self.packets.recv() => {
                     let subject = self.subjects.turn(packet.part());
-                    self.publish(subject, None, packet.to_bytes()).await;
+                    if self.publish(subject, None, packet.to_bytes()).await {
+                        count(&self.hall.tally.between.packets_out);
+                    }
                 }
                 _ = beat.tick() => self.beat(&mut ears).await,
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
@@ -167,6 +173,8 @@ impl Cluster {
             Event::Connected => self.come_up(ears).await,
             Event::Disconnected => {
                 warn!("the cluster cannot be reached: this machine goes on alone");
+                count(&self.hall.tally.between.outages);
+                self.hall.tally.between.connected.store(0, Relaxed);
                 self.is_up = false;
                 self.others.clear();
                 self.open.give_up(&self.hall);
@@ -181,6 +189,7 @@ impl Cluster {
     async fn come_up(&mut self, ears: &mut JoinSet<()>) {
         info!("the cluster can be reached");
         self.is_up = true;
+        self.hall.tally.between.connected.store(1, Relaxed);
         self.known_from = Instant::now() + 2 * ALIVE_EVERY;
         let missing = self.heard.iter().filter(|(_, ear)| ear.is_none());
         let missing: Vec<Key> = missing.map(|(key, _)| *key).collect();
@@ -200,21 +209,22 @@ impl Cluster {
             Far::Desert(topic) => drop(self.heard.remove(&Key::Topic(topic))),
             Far::Tell { to, note } => {
                 let subject = self.subjects.tag(to);
-                self.publish(subject, None, note.to_bytes()).await;
+                self.say(subject, None, note.to_bytes()).await;
             }
             Far::Signal { conn, to, note } => {
                 if !self.is_reachable() {
                     return self.hall.signalled(conn, to, Some(RefusedReason::Gone));
                 }
+                count(&self.hall.tally.between.asked);
                 let id = self.open.signal(conn, to);
                 let answer = self.subjects.answer(id);
                 let subject = self.subjects.tag(to);
-                self.publish(subject, Some(answer), note.to_bytes()).await;
+                self.say(subject, Some(answer), note.to_bytes()).await;
             }
             Far::Carry { pair, to, note } => {
                 let subject = self.subjects.tag(to);
                 let silence = self.subjects.silence(pair);
-                if !self.publish(subject, Some(silence), note.to_bytes()).await {
+                if !self.say(subject, Some(silence), note.to_bytes()).await {
                     self.hall.lost(pair);
                 }
             }
@@ -223,9 +233,10 @@ impl Cluster {
                     return self.hall.found(asked, Vec::new());
                 }
                 let subject = self.subjects.topic(asked.topic);
+                count(&self.hall.tally.between.asked);
                 let id = self.open.search(asked);
                 let answer = self.subjects.answer(id);
-                self.publish(subject, Some(answer), search.to_bytes()).await;
+                self.say(subject, Some(answer), search.to_bytes()).await;
             }
         }
     }
@@ -283,6 +294,14 @@ impl Cluster {
             self.hall.parted(Some(machine));
         }
         self.say_alive().await;
+        let between = &self.hall.tally.between;
+        for (number, now) in [
+            (&between.connected, usize::from(self.is_reachable())),
+            (&between.machines, self.others.len()),
+            (&between.heard, self.heard.len()),
+        ] {
+            number.store(now as u64, Relaxed);
+        }
     }
 
     async fn say_alive(&mut self) {
@@ -292,6 +311,18 @@ impl Cluster {
 
     fn is_reachable(&self) -> bool {
         self.is_up && self.client.connection_state() == State::Connected
+    }
+
+    /// Says something that somebody wants said, and counts it.
+    async fn say(&mut self, subject: String, reply: Option<String>, bytes: Vec<u8>) -> bool {
+        let sent = self.publish(subject, reply, bytes).await;
+        let between = &self.hall.tally.between;
+        count(if sent {
+            &between.notes_out
+        } else {
+            &between.lost
+        });
+        sent
     }
 
     /// Says something, if there is somebody to say it to; whether that is so.
@@ -340,11 +371,14 @@ async fn publish(client: &Client, subject: String, reply: Option<String>, bytes:
 }
 
 /// Takes packets of TURN that come from other machines.
-async fn take_packets(mut packets: Subscriber, turn: Arc<turn::Sockets>) {
+async fn take_packets(mut packets: Subscriber, turn: Arc<turn::Sockets>, tally: Arc<Tally>) {
     let mut out = Vec::with_capacity(turn::PACKET_BYTES);
     while let Some(message) = packets.next().await {
         match turn::Packet::from_bytes(&message.payload) {
-            Ok(packet) => turn.came(&packet, &mut out),
+            Ok(packet) => {
+                count(&tally.between.packets_in);
+                turn.came(&packet, &mut out);
+            }
             Err(_) => debug!("another machine is of another version"),
         }
     }
@@ -353,6 +387,7 @@ async fn take_packets(mut packets: Subscriber, turn: Arc<turn::Sockets>) {
 /// Hears what is said to a tag or asked about a topic.
 async fn listen(key: Key, mut subscriber: Subscriber, hall: Arc<Hall>, client: Client) {
     while let Some(message) = subscriber.next().await {
+        count(&hall.tally.between.notes_in);
         let answer = match key {
             Key::Tag(tag) => {
                 let note = Note::from_bytes(&message.payload);

@@ -144,6 +144,7 @@ impl Hall {
         inner.pass_on(&self.tally);
         while let Some(far) = inner.rooms.poll_far() {
             if let Some(far) = inner.send_far(far) {
+                count(&self.tally.between.lost);
                 inner.rooms.missed(now, far);
                 inner.pass_on(&self.tally);
             }
@@ -227,6 +228,11 @@ impl Hall {
     /// What the rules have counted.
     pub(super) fn counts(&self) -> Counts {
         self.lock().rooms.counts()
+    }
+
+    /// Bytes that wait for other machines.
+    pub(super) fn far_bytes(&self) -> usize {
+        self.lock().far_bytes
     }
 
     /// Bytes that wait for slow clients.

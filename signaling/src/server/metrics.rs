@@ -14,6 +14,10 @@ use super::hall::Hall;
 use crate::rooms::Counts;
 use crate::turn;
 
+mod between;
+
+pub(super) use between::Between;
+
 /// What sockets count themselves; the rules have their own ([`Counts`]).
 #[derive(Default)]
 pub(super) struct Tally {
@@ -27,6 +31,8 @@ pub(super) struct Tally {
     pub(super) not_admitted: AtomicU64,
     /// How long messages took.
     pub(super) took: Histogram,
+    /// What goes on between machines.
+    pub(super) between: Between,
 }
 
 /// Adds one.
@@ -90,6 +96,7 @@ pub(super) struct Numbers {
     tls_failed: u64,
     not_admitted: u64,
     resident_bytes: u64,
+    far_bytes: u64,
 }
 
 /// One number.
@@ -228,6 +235,21 @@ const ROWS: &[Row] = rows![
         "Pairs closed: an end sent more than it may."
     ),
     (
+        "cluster_claims_told_total",
+        rooms.claims_told,
+        "Tags that others were told to be reached here."
+    ),
+    (
+        "cluster_claims_yielded_total",
+        rooms.claims_yielded,
+        "Tags that were left to another machine."
+    ),
+    (
+        "cluster_waiting_bytes",
+        far_bytes,
+        "Bytes of signals and frames that wait for other machines now."
+    ),
+    (
         "turn_allocations",
         turn.allocations,
         "Relayed addresses of TURN now."
@@ -273,19 +295,14 @@ impl Sources {
             tls_failed: read(&tally.tls_failed),
             not_admitted: read(&tally.not_admitted),
             resident_bytes: resident_bytes(),
+            far_bytes: self.hall.far_bytes() as u64,
         };
         let mut out = String::new();
         for Row { name, help, of } in ROWS {
-            let kind = if name.ends_with("_total") {
-                "counter"
-            } else {
-                "gauge"
-            };
-            let value = of(&numbers);
-            let _ = write!(
-                out,
-                "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n"
-            );
+            write_row(&mut out, name, help, of(&numbers));
+        }
+        for (name, help, of) in between::ROWS {
+            write_row(&mut out, name, help, read(of(&tally.between)));
         }
         let help = "Time a message took, waiting for its turn included.";
         tally
@@ -293,6 +310,18 @@ impl Sources {
             .write(&mut out, "peer_group_message_seconds", help);
         out
     }
+}
+
+fn write_row(out: &mut String, name: &str, help: &str, value: u64) {
+    let kind = if name.ends_with("_total") {
+        "counter"
+    } else {
+        "gauge"
+    };
+    let _ = write!(
+        out,
+        "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n"
+    );
 }
 
 /// What the system counts as this process's memory; 0 where it does not say.
@@ -305,13 +334,14 @@ fn resident_bytes() -> u64 {
 
 /// What is served beside the clients, for those who run the server.
 pub(super) fn router(sources: Sources) -> Router {
+    let tally = Arc::clone(&sources.hall.tally);
     let metrics = async move || {
         let kind = "text/plain; version=0.0.4; charset=utf-8";
         ([(header::CONTENT_TYPE, kind)], sources.text())
     };
     Router::new()
         .route("/metrics", get(metrics))
-        .route("/healthz", get(async || "ok\n"))
+        .route("/healthz", get(async move || tally.between.health()))
 }
 
 #[cfg(test)]
@@ -336,11 +366,12 @@ mod tests {
 
     #[test]
     fn names_are_prometheus_own_kind_and_none_is_there_twice() {
-        let mut names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
+        let between = between::ROWS.iter().map(|(name, ..)| *name);
+        let mut names: Vec<&str> = ROWS.iter().map(|row| row.name).chain(between).collect();
         let plain = |c: char| c.is_ascii_lowercase() || c == '_';
         assert!(names.iter().all(|name| name.chars().all(plain)));
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), ROWS.len());
+        assert_eq!(names.len(), ROWS.len() + between::ROWS.len());
     }
 }

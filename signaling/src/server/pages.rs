@@ -72,10 +72,14 @@ pub(super) fn router(house: House) -> Router {
     };
     let house = Arc::new(house);
     files
-        .route("/healthz", get(async || "ok\n"))
+        .route("/healthz", get(health))
         .route(PATH, get(door))
         .layer(from_fn_with_state(Arc::clone(&house), with_headers))
         .with_state(house)
+}
+
+async fn health(State(house): State<Arc<House>>) -> &'static str {
+    house.hall.tally.between.health()
 }
 
 const NOT_A_PAGE: &str = "This is where peer-group clients connect by WebSocket.\n";

@@ -9,6 +9,7 @@ use peer_group::wire::rendezvous::RefusedReason;
 use tokio::time::Instant;
 
 use super::super::hall::Hall;
+use super::super::metrics::count;
 use crate::rooms::{Asked, ConnId, Crowd};
 
 /// How long machines have to say who stands in a topic: it is not known which of them will.
@@ -48,11 +49,14 @@ impl Open {
 
     /// Ends those whose time is over with what was heard.
     pub(super) fn expire(&mut self, hall: &Hall, now: Instant) {
+        let unanswered = &hall.tally.between.unanswered;
         while let Some(first) = self.searches.first_entry().filter(|e| e.get().0 <= now) {
+            count(unanswered);
             let (_, asked, crowds) = first.remove();
             hall.found(asked, crowds);
         }
         while let Some(first) = self.signals.first_entry().filter(|e| e.get().0 <= now) {
+            count(unanswered);
             let (_, conn, to) = first.remove();
             hall.signalled(conn, to, Some(RefusedReason::Gone));
         }
