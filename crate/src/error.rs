@@ -94,7 +94,7 @@ error_table! {
     2 OutOfMemory "out-of-memory", Some(("E_OUTOFMEMORY", 0x8007_000E)), Caller,
         "a bound of the engine is reached: let pending work finish, or close something, and call again";
     3 AccessDenied "access-denied", Some(("E_ACCESSDENIED", 0x8007_0005)), Caller,
-        "this identity may not do that";
+        "this identity may not do that, or the rendezvous server does not let this page in";
     4 Aborted "aborted", Some(("E_ABORT", 0x8000_4004)), Caller,
         "the call was cancelled by its signal";
     5 Timeout "timeout", peer("PEER_E_TIMEOUT", 0x7005), Network,

@@ -112,6 +112,8 @@ pub const GUESSES_KEPT: usize = 512;
 pub const WORK_BITS: u8 = 18;
 /// The most that anybody works for: whoever demands more is no honest member or server.
 pub const WORK_BITS_MAX: u8 = 20;
+/// Characters of a token that a rendezvous server lets in by.
+pub const ADMISSION_TOKEN_CHARS: core::ops::RangeInclusive<usize> = 16..=1024;
 /// Between two works for one rendezvous server after the first: one that demands more often is left
 /// waiting, so that it costs a page no more than some seconds of a processor each minute.
 pub const SERVER_WORK_PAUSE_MS: Millis = 15_000;

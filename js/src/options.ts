@@ -30,7 +30,9 @@ export interface OwnerOptions extends StorageOptions {
 
 /** How to open a group or graph. */
 export interface OpenOptions extends OwnerOptions {
-  /** One or several, tried in turn, failed over. Default: the invitation's; else required. */
+  /** One or several, tried in turn, failed over. Default: the invitation's; else required.
+   *  For a server that asks for a token, `wss://example.org/?token=TOKEN`: it goes to that server only,
+   *  and is neither kept nor passed on with invitations, so it is given each time. */
   readonly rendezvous?: string | readonly string[];
   /** Added to what the rendezvous server hands out. */
   readonly iceServers?: readonly RTCIceServer[];

@@ -74,8 +74,8 @@ export async function pair(stage, kinds, { name = 'g' } = {}) {
 }
 
 /** Makes a group in page `a` and lets page `b` in. */
-export async function meet(stage, a, b, { name = 'g', join = {} } = {}) {
-  const rendezvous = stage.origin;
+export async function meet(stage, a, b, { name = 'g', join = {}, ...given } = {}) {
+  const { rendezvous = stage.origin } = given;
   const first = await a.call('create', name, { friendlyName: 'pair', rendezvous });
   await a.call('connect', name);
   const invitation = await a.call('invite', name, { maxUses: 5 });

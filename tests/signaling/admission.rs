@@ -4,7 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use peer_group::error::Code;
 use peer_group::wire::rendezvous::{ClientMessage, ErrorReason, ServerMessage};
+use peer_group::wire::text::{self, TextKind};
 use peer_group_signaling::rooms::{Config, Limits};
 use peer_group_signaling::server::Settings;
 use peer_group_signaling::settings::{HookUrl, Network, PageOrigin};
@@ -13,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 
 use crate::client::{Client, open, request, soon};
+use crate::engines::Engines;
 use crate::served::{Served, error};
 
 const TOKEN: &str = "0123456789-abcdef";
@@ -231,4 +234,46 @@ async fn behind_a_trusted_proxy_clients_have_their_own_addresses_and_names() {
         ),
         "{told:?}"
     );
+}
+
+#[tokio::test]
+async fn engines_show_their_token_to_the_server_and_tell_nobody_of_it() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("engine-tokens");
+    fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("tokens.txt");
+    fs::write(&file, TOKEN).unwrap();
+    let served = Served::start(Settings {
+        token_file: Some(file),
+        ..Settings::default()
+    })
+    .await;
+    let mut engines = Engines::new(&served.address.to_string());
+    engines.query = format!("/?token={TOKEN}");
+    let invitation = engines.create().await;
+    let (_, joined) = engines.join(&invitation, 10_000).await;
+    joined.unwrap();
+    let code = Code::InvalidArgument;
+    let unpacked = text::decode(TextKind::Invitation, &invitation, code).unwrap();
+    let names = |text: &str| {
+        let mut parts = unpacked.windows(text.len());
+        parts.any(|part| part == text.as_bytes())
+    };
+    assert!(names(&format!("ws://{}", served.address)) && !names(TOKEN));
+
+    // Of a graph what is kept is not sealed.
+    let kept = engines.create_graph().await.concat();
+    let kept = String::from_utf8_lossy(&kept);
+    let base = format!("ws://{}", served.address);
+    assert!(kept.contains(&base) && !kept.contains(TOKEN), "{kept:?}");
+
+    for wrong in ["", "/?token=0123456789-abcdeg"] {
+        engines.query = wrong.to_owned();
+        let began = std::time::Instant::now();
+        let (_, joined) = engines.join(&invitation, 30_000).await;
+        let refused = joined.unwrap_err();
+        assert_eq!(refused.code, Code::AccessDenied, "{wrong:?}");
+        assert!(refused.detail.contains("?token=..."), "{}", refused.detail);
+        assert!(!refused.detail.contains("abcdeg"), "{}", refused.detail);
+        assert!(began.elapsed() < Duration::from_secs(10), "not at once");
+    }
 }

@@ -16,6 +16,7 @@ use peer_group::engine::{Config, Engine};
 use peer_group::error::Error;
 use peer_group::names::{HandleId, LinkId, RequestId, SocketId};
 use peer_group::time::{Millis, Now};
+use peer_group::wire::rendezvous::{SUBPROTOCOL, TOKEN_PROTOCOL};
 use peer_group_tests::sim::dice::Dice;
 use peer_group_tests::sim::net::{Secrets, candidate, describe};
 use tokio::net::TcpStream;
@@ -83,6 +84,8 @@ pub(crate) struct Engines {
     pub(crate) relay_only: bool,
     /// No packet gets from one to another: links open at neither end.
     pub(crate) blocked: bool,
+    /// What those who come now write behind the server's address.
+    pub(crate) query: String,
     /// Puzzles that were solved for the server.
     pub(crate) worked: usize,
 }
@@ -100,6 +103,7 @@ impl Engines {
             dice: Dice::new(1, "real sockets"),
             relay_only: false,
             blocked: false,
+            query: String::new(),
             worked: 0,
         }
     }
@@ -120,7 +124,7 @@ impl Engines {
     fn options(&self) -> OpenOptions {
         OpenOptions {
             store: Store::Default,
-            rendezvous: vec![format!("ws://{}", self.host)],
+            rendezvous: vec![format!("ws://{}{}", self.host, self.query)],
             ice_servers: Vec::new(),
             relay_only: self.relay_only,
             ..OpenOptions::default()
@@ -195,6 +199,15 @@ impl Engines {
             addresses: Vec::new(),
         };
         self.ask(node, connect).await
+    }
+
+    /// Somebody makes a graph; all that is kept of it.
+    pub(crate) async fn create_graph(&mut self) -> Vec<Vec<u8>> {
+        let creator = self.begin();
+        let (options, graph) = (self.options(), "g".to_owned());
+        let create = Command::CreateGraph { options, graph };
+        self.open(creator, create).await;
+        self.nodes[creator].disk.values().cloned().collect()
     }
 
     /// How the links of a node may go, in the order in which they were opened.
@@ -288,17 +301,12 @@ impl Engines {
     fn effect(&mut self, at: usize, effect: Effect) {
         let node = &mut self.nodes[at];
         match effect {
-            Effect::OpenSocket { socket, url } => {
+            Effect::OpenSocket { socket, url, token } => {
+                assert!(url.starts_with(&format!("ws://{}/", self.host)), "{url}");
                 let (send, sent) = channel(QUEUE);
                 node.sockets.insert(socket, send);
-                assert!(url.starts_with(&format!("ws://{}/", self.host)), "{url}");
-                tokio::spawn(carry(
-                    at,
-                    socket,
-                    self.host.clone(),
-                    sent,
-                    self.later.clone(),
-                ));
+                let (host, later) = (self.host.clone(), self.later.clone());
+                tokio::spawn(carry(at, socket, host, token, sent, later));
             }
             Effect::SendSocket { socket, bytes } => {
                 // Its end may be on the way to the engine.
@@ -442,11 +450,18 @@ async fn carry(
     node: usize,
     socket: SocketId,
     host: String,
+    token: String,
     mut sent: Receiver<Vec<u8>>,
     later: Sender<(usize, Input)>,
 ) -> Option<()> {
     let tcp = TcpStream::connect(&host).await.unwrap();
-    let mut stream = open(tcp, request(&host)).await.unwrap();
+    let mut request = request(&host);
+    if !token.is_empty() {
+        let protocols = format!("{SUBPROTOCOL}, {TOKEN_PROTOCOL}{token}");
+        let headers = request.headers_mut();
+        headers.insert("sec-websocket-protocol", protocols.parse().unwrap());
+    }
+    let mut stream = open(tcp, request).await.unwrap();
     later
         .send((node, Input::SocketOpened { socket }))
         .await

@@ -36,7 +36,7 @@ impl World {
     /// Does what an engine wants.
     pub fn effect(&mut self, machine: usize, effect: Effect) {
         match effect {
-            Effect::OpenSocket { socket, url } => self.open_socket(machine, socket, &url),
+            Effect::OpenSocket { socket, url, .. } => self.open_socket(machine, socket, &url),
             Effect::SendSocket { socket, bytes } => {
                 self.check_taint(machine, "the server", &bytes);
                 self.send_socket(machine, socket, bytes);

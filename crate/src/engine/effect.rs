@@ -55,6 +55,8 @@ pub enum Effect {
         socket: SocketId,
         /// Where, a ws: or wss: URL.
         url: String,
+        /// What to be let in by, for a second subprotocol; empty for none.
+        token: String,
     },
     /// Send one binary message.
     SendSocket {

@@ -310,7 +310,10 @@ impl Node {
                 if let Kind::Graph { listen, .. } = &mut self.kind {
                     *listen = false;
                 }
-                let error = Error::new(Code::ServiceNotAvailable).at(Stage::Rendezvous);
+                let error = self
+                    .mailbox
+                    .refused()
+                    .unwrap_or_else(|| Error::new(Code::ServiceNotAvailable).at(Stage::Rendezvous));
                 cx.answer(request, Err(error));
             } else {
                 let error = self.why_not();

@@ -194,6 +194,9 @@ impl Node {
 
     /// Why a newcomer need not wait any longer: everybody who was found has said a final no.
     pub(super) fn hopeless(&self, cx: &Context<'_>) -> Option<Error> {
+        if let Some(refused) = self.mailbox.refused() {
+            return Some(refused);
+        }
         // What a stranger can write at the door ends nobody's search; a wrong clock does.
         let found = self
             .discovery
@@ -218,9 +221,11 @@ impl Node {
 
     fn why_nobody(&self) -> Error {
         if !self.mailbox.is_ready() {
-            return Error::new(Code::ServiceNotAvailable)
-                .detail(format!("no answer from {}", self.mailbox.base()))
-                .at(Stage::Rendezvous);
+            return self.mailbox.refused().unwrap_or_else(|| {
+                Error::new(Code::ServiceNotAvailable)
+                    .detail(format!("no answer from {}", self.mailbox.base()))
+                    .at(Stage::Rendezvous)
+            });
         }
         let trouble = self
             .trouble

@@ -357,11 +357,13 @@ impl Engine {
                     Some(Ok(state)) => self.open_graph(now, plan, &identity, &state),
                     Some(Err(error)) => self.answer(plan.request, Err(error)),
                     None => {
+                        let servers = ServerUrl::parse_all(&plan.options.rendezvous);
+                        let servers = bases(&servers.unwrap_or_default());
                         let state = GraphState {
                             version: stored::GRAPH,
                             synchronized: made,
                             peer_time_offset: 0,
-                            rendezvous: crate::group::urls(&plan.options.rendezvous),
+                            rendezvous: crate::group::urls(&servers),
                         };
                         let peer = identity.peer(crypto);
                         let change = (GraphState::key(graph, peer), Some(state.to_bytes()));

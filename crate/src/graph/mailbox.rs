@@ -7,7 +7,7 @@ use crate::engine::command::IceServer;
 use crate::engine::context::Context;
 use crate::engine::effect::Effect;
 use crate::engine::input::Input;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Stage};
 use crate::limits;
 use crate::names::{NodeAddress, SessionKey, SocketId, Tag, WorkId};
 use crate::random::Random;
@@ -16,76 +16,9 @@ use crate::wire::codec::Wire as _;
 use crate::wire::numbers::RENDEZVOUS_VERSION;
 use crate::wire::rendezvous::{ClientMessage, ErrorReason, PATH, ServerMessage, Url, work_puzzle};
 
-/// A rendezvous server, as the app, invitations and addresses name it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ServerUrl {
-    /// ws: or wss:, host, port unless it is the scheme's own, and a path prefix if any.
-    pub base: String,
-    /// Host and port, as the server is dialed.
-    pub origin: String,
-}
+mod server;
 
-impl ServerUrl {
-    /// Reads what a person would write: a page's address does as well as a WebSocket's.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        let wrong = |why: &str| {
-            Error::new(Code::InvalidArgument).detail(format!(
-                "the rendezvous server {text:?}: {why}; write for example wss://example.org"
-            ))
-        };
-        let (scheme, rest) = text
-            .trim()
-            .split_once("://")
-            .ok_or_else(|| wrong("no scheme"))?;
-        let (scheme, own_port) = match scheme.to_ascii_lowercase().as_str() {
-            "ws" | "http" => ("ws", "80"),
-            "wss" | "https" => ("wss", "443"),
-            _ => return Err(wrong("the scheme is none of ws, wss, http, https")),
-        };
-        let rest = rest.split(['?', '#']).next().unwrap_or_default();
-        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let host = host.to_ascii_lowercase();
-        let plain = host
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-._:[]".contains(c));
-        if host.is_empty() || !plain || path.chars().any(|c| c.is_control() || c == ' ') {
-            return Err(wrong("the host is missing or has odd characters"));
-        }
-        let origin = host
-            .strip_suffix(&format!(":{own_port}"))
-            .unwrap_or(&host)
-            .to_owned();
-        let path = path.trim_end_matches('/');
-        let path = path
-            .strip_suffix(PATH.trim_start_matches('/'))
-            .unwrap_or(path);
-        let path = path.trim_end_matches('/');
-        let slash = if path.is_empty() { "" } else { "/" };
-        let base = format!("{scheme}://{origin}{slash}{path}");
-        if base.len() + PATH.len() > limits::URL_BYTES {
-            return Err(wrong("it is too long"));
-        }
-        Ok(Self { base, origin })
-    }
-
-    /// All of a list, each once.
-    pub fn parse_all(texts: &[String]) -> Result<Vec<Self>, Error> {
-        if texts.len() > limits::RENDEZVOUS_SERVERS {
-            return Err(Error::new(Code::InvalidArgument).detail(format!(
-                "at most {} rendezvous servers",
-                limits::RENDEZVOUS_SERVERS
-            )));
-        }
-        let mut all: Vec<Self> = Vec::new();
-        for text in texts {
-            let url = Self::parse(text)?;
-            if !all.contains(&url) {
-                all.push(url);
-            }
-        }
-        Ok(all)
-    }
-}
+pub use server::ServerUrl;
 
 /// What the mailbox has to tell its node.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -137,6 +70,8 @@ pub struct Mailbox {
     current: usize,
     state: State,
     tries: u32,
+    /// Times that a server did not let us in since one did.
+    refusals: usize,
     ready_at: Option<Millis>,
     challenge: [u8; 32],
     offset_ms: Option<i64>,
@@ -167,6 +102,7 @@ impl Mailbox {
             current: 0,
             state: State::Idle,
             tries: 0,
+            refusals: 0,
             ready_at: None,
             challenge: [0; 32],
             offset_ms: None,
@@ -204,6 +140,21 @@ impl Mailbox {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         matches!(self.state, State::Ready(_))
+    }
+
+    /// Why there is no server, if all of them refuse this page or its token.
+    #[must_use]
+    pub fn refused(&self) -> Option<Error> {
+        (self.refusals >= self.servers.len().max(1)).then(|| {
+            let base = self.base();
+            Error::new(Code::AccessDenied)
+                .detail(format!(
+                    "{base} lets in only those whose token, or whose page's origin, it knows: \
+                     write the right token behind its address ({base}/?token=...), or have the \
+                     server's operator allow it (--token-file, --allow-origin)"
+                ))
+                .at(Stage::Rendezvous)
+        })
     }
 
     /// Whether a socket is this mailbox's.
@@ -298,6 +249,7 @@ impl Mailbox {
             cx.effect(Effect::CloseSocket { socket });
         }
         self.state = State::Idle;
+        self.refusals = 0;
         self.work = Work::default();
         self.timers = Timers::default();
         self.mail.clear();
@@ -373,7 +325,9 @@ impl Mailbox {
         self.state = State::Opening(socket);
         self.timers
             .arm(Timer::Welcome, cx.now.monotonic + limits::SOCKET_TIMEOUT_MS);
-        cx.effect(Effect::OpenSocket { socket, url });
+        let token = self.servers.get(self.current);
+        let token = token.map_or_else(String::new, |(url, _)| url.token.clone());
+        cx.effect(Effect::OpenSocket { socket, url, token });
     }
 
     /// The server is gone: try the next one, at once while there are untried ones.
@@ -481,9 +435,13 @@ impl Mailbox {
                 self.lost(cx);
             }
             ServerMessage::Error {
-                reason: ErrorReason::Malformed | ErrorReason::Version | ErrorReason::Forbidden,
+                reason:
+                    reason @ (ErrorReason::Malformed | ErrorReason::Version | ErrorReason::Forbidden),
                 ..
             } => {
+                if reason == ErrorReason::Forbidden {
+                    self.refusals += 1;
+                }
                 cx.effect(Effect::CloseSocket { socket });
                 self.lost(cx);
             }
@@ -504,6 +462,7 @@ impl Mailbox {
     /// Asks for all that we need at once; behind the answer to a puzzle, if there was one.
     fn enter(&mut self, cx: &mut Context<'_>, socket: SocketId, answer: Option<u64>) {
         self.state = State::Ready(socket);
+        self.refusals = 0;
         self.ready_at = Some(cx.now.monotonic);
         if let Some(answer) = answer {
             self.send(cx, &ClientMessage::Work { answer });
@@ -574,39 +533,6 @@ mod tests {
     use crate::names::NodeIndex;
     use crate::wire::codec::List;
     use crate::wire::rendezvous::ServerLimits;
-
-    #[test]
-    fn servers_are_named_as_people_write_them() {
-        for (text, base, origin) in [
-            (
-                "http://127.0.0.1:8080/",
-                "ws://127.0.0.1:8080",
-                "127.0.0.1:8080",
-            ),
-            ("https://Example.org", "wss://example.org", "example.org"),
-            (
-                "wss://example.org:443/peer-group/1",
-                "wss://example.org",
-                "example.org",
-            ),
-            ("ws://[::1]:99/a/b/?q#f", "ws://[::1]:99/a/b", "[::1]:99"),
-        ] {
-            let url = ServerUrl::parse(text).unwrap();
-            assert_eq!(
-                (url.base.as_str(), url.origin.as_str()),
-                (base, origin),
-                "{text}"
-            );
-            assert_eq!(ServerUrl::parse(&url.base), Ok(url));
-        }
-        for text in ["example.org", "ftp://x", "ws://", "ws://a b", "ws://x\u{7}"] {
-            assert_eq!(
-                ServerUrl::parse(text).unwrap_err().code,
-                Code::InvalidArgument,
-                "{text}"
-            );
-        }
-    }
 
     /// A mailbox with a clock and what it did.
     struct Desk {

@@ -168,7 +168,7 @@ impl Core {
 
     fn perform(&self, effect: Effect) {
         match effect {
-            Effect::OpenSocket { socket, url } => self.sockets.open(socket, &url),
+            Effect::OpenSocket { socket, url, token } => self.sockets.open(socket, &url, &token),
             Effect::SendSocket { socket, bytes } => self.sockets.send(socket, &bytes),
             Effect::CloseSocket { socket } => self.sockets.close(socket),
             Effect::OpenLink {

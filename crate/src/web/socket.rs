@@ -4,7 +4,7 @@ use crate::sorted::Map;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use js_sys::{ArrayBuffer, Uint8Array};
+use js_sys::{Array, ArrayBuffer, Uint8Array};
 use wasm_bindgen::JsCast as _;
 use web_sys::{BinaryType, Event, MessageEvent, WebSocket};
 
@@ -13,7 +13,7 @@ use super::listener::Listener;
 use super::pump::Reporter;
 use crate::engine::input::Input;
 use crate::names::SocketId;
-use crate::wire::rendezvous::SUBPROTOCOL;
+use crate::wire::rendezvous::{SUBPROTOCOL, TOKEN_PROTOCOL};
 
 /// The sockets of one engine.
 pub(super) struct Sockets {
@@ -30,8 +30,12 @@ impl Sockets {
     }
 
     /// Dials; what comes of it is reported.
-    pub(super) fn open(&self, id: SocketId, url: &str) {
-        match WebSocket::new_with_str(url, SUBPROTOCOL) {
+    pub(super) fn open(&self, id: SocketId, url: &str, token: &str) {
+        let protocols = Array::of1(&SUBPROTOCOL.into());
+        if !token.is_empty() {
+            protocols.push(&[TOKEN_PROTOCOL, token].concat().into());
+        }
+        match WebSocket::new_with_str_sequence(url, &protocols) {
             Ok(socket) => {
                 let socket = Socket::new(id, socket, &self.reporter);
                 self.open.borrow_mut().insert(id, socket);

@@ -14,8 +14,8 @@
 //! was closed begins anew, with all its bytes, at the next frame that the rules allow.
 
 use crate::limits::{
-    ANNOUNCEMENT_BYTES, ICE_SERVERS, RELAY_FRAME_BYTES, RELAY_HEAD_BYTES, RENDEZVOUS_SERVERS,
-    SAMPLE, SIGNAL_BYTES, URL_BYTES,
+    ADMISSION_TOKEN_CHARS, ANNOUNCEMENT_BYTES, ICE_SERVERS, RELAY_FRAME_BYTES, RELAY_HEAD_BYTES,
+    RENDEZVOUS_SERVERS, SAMPLE, SIGNAL_BYTES, URL_BYTES,
 };
 use crate::names::{Tag, Topic};
 use crate::wire::codec::{Bytes, List, Malformed, Reader, Text, Wire, put_varint};
@@ -26,6 +26,16 @@ use crate::{wire_enum, wire_struct};
 pub const PATH: &str = "/peer-group/1";
 /// The WebSocket subprotocol.
 pub const SUBPROTOCOL: &str = "peer-group.1";
+/// What a second subprotocol begins with, behind which comes the token that one is let in by: browsers
+/// can send no header of their choice.
+pub const TOKEN_PROTOCOL: &str = "peer-group.token.";
+
+/// Whether a text may be such a token: what may stand in a subprotocol, and in a URL as it is.
+#[must_use]
+pub fn is_token(text: &str) -> bool {
+    let plain = |c: u8| c.is_ascii_alphanumeric() || b"._~-".contains(&c);
+    ADMISSION_TOKEN_CHARS.contains(&text.len()) && text.bytes().all(plain)
+}
 
 /// A sealed announcement.
 pub type Announcement = Bytes<ANNOUNCEMENT_BYTES>;

@@ -3,7 +3,7 @@
 export const ERRORS = {
   'invalid-argument': { class: 'caller', windows: 'E_INVALIDARG', hresult: 0x80070057, text: "an argument is missing, misspelt or out of range" },
   'out-of-memory': { class: 'caller', windows: 'E_OUTOFMEMORY', hresult: 0x8007000e, text: "a bound of the engine is reached: let pending work finish, or close something, and call again" },
-  'access-denied': { class: 'caller', windows: 'E_ACCESSDENIED', hresult: 0x80070005, text: "this identity may not do that" },
+  'access-denied': { class: 'caller', windows: 'E_ACCESSDENIED', hresult: 0x80070005, text: "this identity may not do that, or the rendezvous server does not let this page in" },
   'aborted': { class: 'caller', windows: 'E_ABORT', hresult: 0x80004004, text: "the call was cancelled by its signal" },
   'timeout': { class: 'network', windows: 'PEER_E_TIMEOUT', hresult: 0x80637005, text: "it took longer than allowed: raise the timeout or look at the evidence" },
   'internal': { class: 'internal', windows: 'E_UNEXPECTED', hresult: 0x8000ffff, text: "a fault in peer-group: the engine in this page has stopped; reload the page and report it" },

@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::http::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use peer_group::wire::rendezvous::{TOKEN_PROTOCOL, is_token};
 use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
@@ -22,10 +23,6 @@ use super::proxy::Client;
 use super::tls::stamp;
 use crate::settings::{HookUrl, PageOrigin, Settings, quoted};
 
-/// What the subprotocol of a token begins with: browsers can send no other header of their choice.
-pub(super) const TOKEN_PROTOCOL: &str = "peer-group.token.";
-/// The fewest and the most characters of a token.
-const TOKEN_CHARS: std::ops::RangeInclusive<usize> = 16..=1024;
 /// How long a hook may take.
 const HOOK_WITHIN: Duration = Duration::from_secs(5);
 /// Questions to a hook under way at once; who comes then is told to come back.
@@ -170,11 +167,6 @@ fn read_tokens(path: &std::path::Path) -> Result<Vec<String>, String> {
         )),
         None => Ok(tokens),
     }
-}
-
-fn is_token(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._~-".contains(c);
-    TOKEN_CHARS.contains(&text.len()) && text.chars().all(plain)
 }
 
 /// The token of a request: a native client's `Authorization: Bearer`, or a browser's subprotocol.
