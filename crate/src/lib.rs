@@ -48,6 +48,8 @@
 //!    membership or, joining, a valid invitation.
 //! 4. Candidates follow under the handshake's keys. The first frame on the data channel confirms the
 //!    handshake's hash and both certificate fingerprints, so a server in the middle gets nothing.
+//!    Where no channel opens in time the link goes over the server's relay instead, in sealed pieces, and
+//!    confirms the same there ([`graph::relay`]).
 //! 5. Neighbors bring each other to the same control items (credentials, admissions, properties) and
 //!    records. When the first of them has told all, the newcomer is synchronised and stands in the
 //!    topics itself.

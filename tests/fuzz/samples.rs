@@ -174,6 +174,12 @@ fn frames() -> Vec<Vec<u8>> {
         frame,
     }));
     all.push(Trickle::Abandon { code: 24 }.to_bytes());
+    let piece = Trickle::Piece {
+        number: 300,
+        goes_on: true,
+        bytes: small(300),
+    };
+    all.push(piece.to_bytes());
     all.push(
         Reply::Refuse {
             code: 24,
