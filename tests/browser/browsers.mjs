@@ -11,7 +11,7 @@ const BROWSERS = {
   chromium: {
     variable: 'PEER_GROUP_CHROMIUM',
     places: ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'],
-    options: ({ plain }) => ({
+    options: ({ plain, trust }) => ({
       browser: 'chrome',
       pipe: true,
       args: [
@@ -22,6 +22,7 @@ const BROWSERS = {
         '--disable-background-networking',
         '--disable-component-update',
         '--disable-sync',
+        ...(trust ? [`--ignore-certificate-errors-spki-list=${trust}`] : []),
         // Names instead of addresses cost a multicast lookup; one suite leaves them on.
         ...(plain ? [] : ['--disable-features=WebRtcHideLocalIpsWithMdns']),
       ],
@@ -49,10 +50,11 @@ const BROWSERS = {
 
 /**
  * Starts a browser by name. `plain`: as people run it; `storageBlocked`: set to store nothing;
- * `folder`: keeps its profile there; `preferences`: of Firefox.
+ * `folder`: keeps its profile there; `preferences`: of Firefox; `trust`: the hash of the public key of a
+ * certificate that nobody else vouches for, for Chromium.
  */
 export async function launch(name, given = {}) {
-  const { plain = false, storageBlocked = false, folder, preferences = {} } = given;
+  const { plain = false, storageBlocked = false, folder, preferences = {}, trust } = given;
   const { variable, places, options } = BROWSERS[name];
   const executablePath = process.env[variable] ?? places.find((place) => existsSync(place));
   if (!executablePath) fail(`no ${name} was found: set ${variable} to its path`);
@@ -64,7 +66,7 @@ export async function launch(name, given = {}) {
     executablePath,
     timeout: 60_000,
     protocolTimeout: 90_000,
-    ...options({ plain, storageBlocked, preferences }),
+    ...options({ plain, storageBlocked, preferences, trust }),
     ...(userDataDir ? { userDataDir } : {}),
   });
   if (profile) {

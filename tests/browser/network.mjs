@@ -60,10 +60,11 @@ export function canDropUdp() {
   return process.env[INSIDE] === 'yes' && nft('list ruleset').status === 0;
 }
 
-/** From now on no UDP arrives anywhere in this network. */
-export function dropUdp() {
+/** From now on no UDP arrives anywhere in this network, and nothing over TCP at that port, if any. */
+export function dropUdp(port) {
+  const tcp = port === undefined ? '' : `; tcp dport ${port} reject with tcp reset`;
   const rules = `table inet peer_group { chain input {
-    type filter hook input priority 0; meta l4proto udp counter drop
+    type filter hook input priority 0; meta l4proto udp counter drop${tcp}
   }; }`;
   const { status, stderr } = nft('-f -', rules);
   if (status !== 0) throw new Error(`nft: ${stderr}`);

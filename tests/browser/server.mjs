@@ -13,18 +13,22 @@ export class Server {
   #www;
   #more;
   #child;
-  #port = 0;
+  #at;
+  #port;
 
-  /** `www` is the folder it serves; `more` are further arguments. */
-  static async start(www, more = []) {
+  /** `www` is the folder it serves; `more` are further arguments; `at`: where it is to be. */
+  static async start(www, more = [], at = 'http://127.0.0.1:0') {
     const program = process.env.PEER_GROUP_SERVER;
     if (!program) fail('PEER_GROUP_SERVER names no server: run `npm test -- browser`');
-    const server = new Server(program, www, more);
+    const server = new Server(program, www, more, at);
     await server.start();
     return server;
   }
 
-  constructor(program, www, more) {
+  constructor(program, www, more, at) {
+    const { protocol, hostname, port } = new URL(at);
+    this.#at = { protocol, hostname };
+    this.#port = Number(port);
     this.#program = program;
     this.#www = www;
     this.#more = more;
@@ -32,11 +36,12 @@ export class Server {
 
   /** Where it is: what pages are loaded from and groups meet at. */
   get origin() {
-    return `http://127.0.0.1:${this.#port}`;
+    return `${this.#at.protocol}//${this.#at.hostname}:${this.#port}`;
   }
 
   async start() {
-    const args = ['--listen', `127.0.0.1:${this.#port}`, '--www', this.#www, ...this.#more];
+    const listen = `${this.#at.hostname}:${this.#port}`;
+    const args = ['--listen', listen, '--www', this.#www, ...this.#more];
     const child = spawn(this.#program, args, {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { RUST_LOG: 'warn', ...process.env },
@@ -45,7 +50,7 @@ export class Server {
     const limit = AbortSignal.timeout(STARTS_WITHIN_MS);
     const lines = createInterface({ input: child.stdout });
     const [line] = await once(lines, 'line', { signal: limit });
-    const port = /http:\/\/[^:]+:(\d+)/.exec(line)?.[1];
+    const port = /https?:\/\/[^:]+:(\d+)/.exec(line)?.[1];
     if (port === undefined) fail(`the server's first line names no address: ${line}`);
     this.#port = Number(port);
     child.stdout.resume();

@@ -18,12 +18,13 @@ export class Stage {
 
   /**
    * `www`: another folder to serve than the test page with the package; `server`: further arguments
-   * of the server.
+   * of the server; `at`: where it is to be; `trust`: as browsers are launched with.
    */
-  static async set({ www, server = [], plain = false } = {}) {
+  static async set({ www, server = [], plain = false, at, trust } = {}) {
     const stage = new Stage();
     stage.plain = plain;
-    stage.server = await Server.start(www ?? stage.#fixture(), server);
+    stage.trust = trust;
+    stage.server = await Server.start(www ?? stage.#fixture(), server, at);
     return stage;
   }
 
@@ -43,7 +44,9 @@ export class Stage {
   }
 
   async browser(kind, process = `${kind} 1`, options = {}) {
-    const known = this.#browsers.get(process) ?? launch(kind, { plain: this.plain, ...options });
+    const known =
+      this.#browsers.get(process) ??
+      launch(kind, { plain: this.plain, trust: this.trust, ...options });
     this.#browsers.set(process, known);
     return known;
   }
