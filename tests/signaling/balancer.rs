@@ -1,4 +1,4 @@
-//! Plain TCP balancing: each connection goes to the next server, whoever it comes from.
+//! Plain TCP balancing: each connection goes to the next server that takes it, whoever it comes from.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,12 +21,17 @@ impl Balancer {
         let used: Arc<Vec<AtomicUsize>> = Arc::new(servers.iter().map(|_| 0.into()).collect());
         let counts = Arc::clone(&used);
         let task = tokio::spawn(async move {
-            for next in (0..servers.len()).cycle() {
+            let mut all = (0..servers.len()).cycle();
+            loop {
                 let (mut client, _) = listener.accept().await.unwrap();
-                counts[next].fetch_add(1, Ordering::Relaxed);
-                let server = servers[next];
+                let mut server = loop {
+                    let next = all.next().unwrap();
+                    if let Ok(server) = TcpStream::connect(servers[next]).await {
+                        counts[next].fetch_add(1, Ordering::Relaxed);
+                        break server;
+                    }
+                };
                 tokio::spawn(async move {
-                    let mut server = TcpStream::connect(server).await.unwrap();
                     for tcp in [&client, &server] {
                         tcp.set_nodelay(true).unwrap();
                     }

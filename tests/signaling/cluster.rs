@@ -13,14 +13,17 @@ mod running;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt as _;
 use peer_group::crypto::{Primitives as _, REAL};
 use peer_group::names::{Tag, Topic};
 use peer_group::wire::rendezvous::{
     ClientMessage, RefusedReason, ServerMessage, resolve_signed_bytes,
 };
 
+use tokio_tungstenite::tungstenite::Message;
+
 use balancer::Balancer;
-use client::{Client, signal, tag};
+use client::{Client, signal, soon, tag};
 use nats::Nats;
 use running::Running;
 
@@ -66,6 +69,13 @@ async fn know_each_other(servers: &[Running]) {
             })
             .await;
         }
+    }
+}
+
+/// Waits until the socket has ended without a word.
+async fn ended(client: &mut Client) {
+    while let Some(Ok(message)) = soon("the end of a socket", client.socket.next()).await {
+        assert!(matches!(message, Message::Ping(_)), "{message:?}");
     }
 }
 
@@ -330,6 +340,40 @@ async fn behind_a_balancer_without_affinity_everybody_finds_everybody() {
     }
     let used = balancer.used();
     assert!(used.iter().all(|count| *count >= 4), "{used:?}");
+}
+
+#[tokio::test]
+async fn clients_of_a_killed_server_come_back_through_the_balancer_and_stand_once() {
+    let nats = Nats::start();
+    let servers = cluster(&nats, 3).await;
+    let balancer = Balancer::start(servers.iter().map(|server| server.address).collect()).await;
+    let mut clients = Vec::new();
+    for n in 1..=9u8 {
+        let mut client = Client::connect_as(balancer.address, HOST).await;
+        let join = client.join(&KEY, secret(n));
+        client.ask(&join).await;
+        clients.push((n, client));
+    }
+    servers[1].signal("KILL");
+    let began = Instant::now();
+    // The balancer goes round, so every third was there.
+    for (n, client) in &mut clients {
+        if *n % 3 == 2 {
+            ended(client).await;
+            *client = Client::connect_as(balancer.address, HOST).await;
+            let join = client.join(&KEY, secret(*n));
+            client.ask(&join).await;
+        }
+    }
+    let mut looker = Client::connect_as(balancer.address, HOST).await;
+    all_seen(&mut looker, &[1, 2, 3, 4, 5, 6, 7, 8, 9]).await;
+    println!("all are seen again after {:?}", began.elapsed());
+    let (_, mut stayed) = clients.remove(0);
+    for n in [2, 5, 8u8] {
+        stayed.tell(&signal(tag(secret(n)), b"back?")).await;
+        let (_, back) = clients.iter_mut().find(|(own, _)| *own == n).unwrap();
+        assert_eq!(back.hear().await, delivery(1, b"back?"));
+    }
 }
 
 #[tokio::test]

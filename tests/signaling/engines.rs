@@ -1,6 +1,7 @@
 //! Real engines over real sockets; only their links are made up, and open as real ones would.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -22,7 +23,7 @@ use peer_group_tests::sim::net::{Secrets, candidate, describe};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::client::{open, request};
@@ -277,6 +278,29 @@ impl Engines {
         }
     }
 
+    /// Lets all engines go on until something has come to be.
+    pub(crate) async fn until<T>(&mut self, happens: impl Future<Output = T>) -> T {
+        let mut happens = pin!(happens);
+        loop {
+            while let Some((node, input)) = self.soon.pop_front() {
+                self.hear(node, input);
+            }
+            let nodes = self.nodes.iter();
+            let due = nodes.filter_map(|node| node.engine.next_timeout()).min();
+            let due = self.start + Duration::from_millis(due.unwrap_or(Millis::from(u32::MAX)));
+            tokio::select! {
+                done = &mut happens => return done,
+                input = self.inputs.recv() => {
+                    let (node, input) = input.unwrap();
+                    self.hear(node, input);
+                }
+                () = sleep_until(due) => {
+                    (0..self.nodes.len()).for_each(|node| self.hear(node, Input::Tick));
+                }
+            }
+        }
+    }
+
     fn hear(&mut self, node: usize, input: Input) {
         let now = self.now();
         self.nodes[node].engine.handle(now, input);
@@ -451,17 +475,30 @@ async fn carry(
     socket: SocketId,
     host: String,
     token: String,
-    mut sent: Receiver<Vec<u8>>,
+    sent: Receiver<Vec<u8>>,
     later: Sender<(usize, Input)>,
+) {
+    // However it ends, and if it never began.
+    let _ = talk(node, socket, (host, token), sent, &later).await;
+    let _ = later.send((node, Input::SocketClosed { socket })).await;
+}
+
+async fn talk(
+    node: usize,
+    socket: SocketId,
+    dialled: (String, String),
+    mut sent: Receiver<Vec<u8>>,
+    later: &Sender<(usize, Input)>,
 ) -> Option<()> {
-    let tcp = TcpStream::connect(&host).await.unwrap();
+    let (host, token) = dialled;
+    let tcp = TcpStream::connect(&host).await.ok()?;
     let mut request = request(&host);
     if !token.is_empty() {
         let protocols = format!("{SUBPROTOCOL}, {TOKEN_PROTOCOL}{token}");
         let headers = request.headers_mut();
         headers.insert("sec-websocket-protocol", protocols.parse().unwrap());
     }
-    let mut stream = open(tcp, request).await.unwrap();
+    let mut stream = open(tcp, request).await.ok()?;
     later
         .send((node, Input::SocketOpened { socket }))
         .await
@@ -475,7 +512,7 @@ async fn carry(
                     later.send((node, Input::SocketReceived { socket, bytes })).await.ok()?;
                 }
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                _ => return later.send((node, Input::SocketClosed { socket })).await.ok(),
+                _ => return None,
             },
         }
     }

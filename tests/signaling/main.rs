@@ -6,6 +6,7 @@
 
 mod admission;
 mod away;
+mod balancer;
 mod client;
 mod conformance;
 mod engines;
@@ -17,6 +18,7 @@ mod pages;
 mod protocol;
 mod proxy;
 mod relaying;
+mod returning;
 mod served;
 mod sockets;
 mod stun;
