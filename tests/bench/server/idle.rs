@@ -63,7 +63,13 @@ async fn waiting(
     let connections = format!("--connections={most}");
     // Connections that are no sockets yet would take files from those that are.
     let plain = format!("--plain-connections={}", 4 * AT_ONCE);
-    let mut all = vec!["--listen=127.0.0.1:0", "--turn=off", &connections, &plain];
+    let mut all = vec![
+        "--listen=127.0.0.1:0",
+        "--turn=off",
+        "--work=off",
+        &connections,
+        &plain,
+    ];
     all.extend(arguments);
     let server = Running::start(&bench.server, Cores::All, &all);
     let way = ours::way(server.address, tls);
