@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { canDropUdp, droppedUdp, dropUdp, ownNetwork } from './network.mjs';
-import { linked, Stage } from './stage.mjs';
+import { linked, meet, Stage } from './stage.mjs';
 
 await ownNetwork(import.meta.url);
 
@@ -18,20 +18,6 @@ const BYTES = BULK.reduce((sum, text) => sum + text.length, 0);
 const WITHOUT_TURN = ['--turn', 'off'];
 const HIDDEN = { iceTransportPolicy: 'relay' };
 
-/** Lets the second page into a group of the first one. */
-async function meet(stage, a, b, given = {}) {
-  const rendezvous = stage.origin;
-  const first = await a.call('create', GROUP, { friendlyName: 'Two', rendezvous, ...given });
-  await a.call('connect', GROUP);
-  const invitation = await a.call('invite', GROUP, { maxUses: 1 });
-  const second = await b.call('join', GROUP, invitation, given);
-  const begun = Date.now();
-  await b.call('connect', GROUP);
-  const took = Date.now() - begun;
-  await Promise.all([linked(a, GROUP, second.peerId), linked(b, GROUP, first.peerId)]);
-  return { first, second, took };
-}
-
 async function isRelayed(...pages) {
   for (const page of pages) {
     const paths = await page.call('connections', GROUP);
@@ -44,7 +30,7 @@ async function isRelayed(...pages) {
 async function talk(t, stage, [one, other], given) {
   const a = await stage.page(one, `${one} 1`);
   const b = await stage.page(other, `${other} 2`);
-  const { first, second, took } = await meet(stage, a, b, given);
+  const { first, second, took } = await meet(stage, a, b, { create: given, join: given });
   const id = await a.call('add', GROUP, { type: 'note', text: 'a record', expires: 600_000 });
   await b.call('present', GROUP, id);
 

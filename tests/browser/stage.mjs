@@ -76,16 +76,21 @@ export async function pair(stage, kinds, { name = 'g' } = {}) {
   return meet(stage, a, b, { name });
 }
 
-/** Makes a group in page `a` and lets page `b` in. */
-export async function meet(stage, a, b, { name = 'g', join = {}, ...given } = {}) {
-  const { rendezvous = stage.origin } = given;
-  const first = await a.call('create', name, { friendlyName: 'pair', rendezvous });
+/**
+ * Makes a group in page `a` and lets page `b` in; `create` and `join`: what each opens it with, besides.
+ * `took`: the milliseconds that its connecting took.
+ */
+export async function meet(stage, a, b, { name = 'g', create = {}, join = {} } = {}) {
+  const rendezvous = stage.origin;
+  const first = await a.call('create', name, { friendlyName: 'pair', rendezvous, ...create });
   await a.call('connect', name);
   const invitation = await a.call('invite', name, { maxUses: 5 });
   const second = await b.call('join', name, invitation, join);
+  const begun = Date.now();
   await b.call('connect', name);
+  const took = Date.now() - begun;
   await Promise.all([linked(a, name, second.peerId), linked(b, name, first.peerId)]);
-  return { a, b, first, second, invitation };
+  return { a, b, first, second, invitation, took };
 }
 
 /** Waits until the page has that neighbor. */

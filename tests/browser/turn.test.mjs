@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { networkInterfaces } from 'node:os';
 import { after, before, describe, test } from 'node:test';
 import { canDropUdp, droppedUdp, dropUdp, ownNetwork } from './network.mjs';
-import { linked, Stage } from './stage.mjs';
+import { meet, Stage } from './stage.mjs';
 
 await ownNetwork(import.meta.url);
 
@@ -32,15 +32,7 @@ const named = (kind, { iceTransportPolicy }) =>
 async function talk(t, stage, [one, asOne, other, asOther]) {
   const a = await stage.page(one, `${one} 1`);
   const b = await stage.page(other, `${other} 2`);
-  const rendezvous = stage.origin;
-  const first = await a.call('create', GROUP, { friendlyName: 'Two', rendezvous, ...asOne });
-  await a.call('connect', GROUP);
-  const invitation = await a.call('invite', GROUP, { maxUses: 1 });
-  const second = await b.call('join', GROUP, invitation, asOther);
-  const begun = Date.now();
-  await b.call('connect', GROUP);
-  const connected = Date.now() - begun;
-  await Promise.all([linked(a, GROUP, second.peerId), linked(b, GROUP, first.peerId)]);
+  const { first, second, took } = await meet(stage, a, b, { create: asOne, join: asOther });
   for (const page of [a, b]) {
     const [{ path }] = await page.call('connections', GROUP, 'neighbor');
     assert.equal(path, 'turn');
@@ -62,7 +54,7 @@ async function talk(t, stage, [one, asOne, other, asOther]) {
   const rounds = await a.call('rounds', GROUP, mine, ROUNDS);
   const [middle, worst] = [rounds[ROUNDS / 2], rounds[ROUNDS - 1]].map((ms) => ms.toFixed(1));
   t.diagnostic(
-    `join to connected: ${connected} ms; round trip: median ${middle} ms, longest ${worst} ms`,
+    `join to connected: ${took} ms; round trip: median ${middle} ms, longest ${worst} ms`,
   );
   await Promise.all([a.isQuiet(), b.isQuiet()]);
   await Promise.all([a.close(), b.close()]);

@@ -8,7 +8,7 @@ import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { canDropUdp, dropUdp, ownNetwork } from './network.mjs';
-import { linked, Stage } from './stage.mjs';
+import { meet, Stage } from './stage.mjs';
 
 await ownNetwork(import.meta.url);
 
@@ -69,15 +69,7 @@ describe('two browsers over TURN in TLS, where nothing else passes', {
     test(`${one} and ${other}`, { timeout: 90_000 }, async (t) => {
       const a = await stage.page(one, `${one} 1`);
       const b = await stage.page(other, `${other} 2`);
-      const rendezvous = stage.origin;
-      const first = await a.call('create', GROUP, { friendlyName: 'Two', rendezvous, ...RELAY });
-      await a.call('connect', GROUP);
-      const invitation = await a.call('invite', GROUP, { maxUses: 1 });
-      const second = await b.call('join', GROUP, invitation, RELAY);
-      const begun = Date.now();
-      await b.call('connect', GROUP);
-      const connected = Date.now() - begun;
-      await Promise.all([linked(a, GROUP, second.peerId), linked(b, GROUP, first.peerId)]);
+      const { first, second, took } = await meet(stage, a, b, { create: RELAY, join: RELAY });
       for (const page of [a, b]) {
         const [{ path }] = await page.call('connections', GROUP, 'neighbor');
         assert.equal(path, 'turn');
@@ -91,7 +83,7 @@ describe('two browsers over TURN in TLS, where nothing else passes', {
       assert.deepEqual(await b.call('texts', GROUP, 'from-a', 100), MESSAGES);
       const rounds = await a.call('rounds', GROUP, mine, ROUNDS);
       t.diagnostic(
-        `join to connected: ${connected} ms; round trip: median ${rounds[ROUNDS / 2].toFixed(1)} ms`,
+        `join to connected: ${took} ms; round trip: median ${rounds[ROUNDS / 2].toFixed(1)} ms`,
       );
       await Promise.all([a.close(), b.close()]);
     });
