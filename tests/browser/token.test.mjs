@@ -37,8 +37,8 @@ describe('a server that asks for a token', { timeout: 240_000 }, () => {
     test(`${one} and ${other} show it and meet`, { timeout: 90_000 }, async () => {
       const a = await stage.page(one, `${one} 1`);
       const b = await stage.page(other, `${other} 2`);
-      const rendezvous = named(TOKEN);
-      const { invitation } = await meet(stage, a, b, { rendezvous, join: { rendezvous } });
+      const shown = { rendezvous: named(TOKEN) };
+      const { invitation } = await meet(stage, a, b, { create: shown, join: shown });
       const bytes = Buffer.from(invitation.slice(invitation.indexOf(':') + 1), 'base64url');
       assert.ok(bytes.includes(new URL(stage.origin).host), 'it says where the server is');
       assert.ok(!bytes.includes(TOKEN) && !invitation.includes(TOKEN));
