@@ -28,7 +28,8 @@ const PORTS: std::ops::Range<u16> = 21_000..21_100;
 const SIGNAL: usize = 1_000;
 
 pub(crate) async fn run(bench: &Bench) {
-    let arguments = ["--listen=127.0.0.1:0", "--turn=off"];
+    // None of the others asks its clients for work when there are many.
+    let arguments = ["--listen=127.0.0.1:0", "--turn=off", "--work=off"];
     let server = Running::start(&bench.server, Cores::All, &arguments);
     let name = "peer-group-signaling";
     progress(name);
