@@ -9,11 +9,16 @@ import { fileURLToPath } from 'node:url';
 
 const INSIDE = 'PEER_GROUP_OWN_NETWORK';
 
-/** Set up inside: two ends of one cable; one end has the address and the way out. */
+/**
+ * Set up inside: two ends of one cable; one end has the address and the way out. No end makes IPv6
+ * addresses of its own: they would come two seconds later, and Chromium breaks off what it loads when
+ * the network changes.
+ */
 const CABLE = `
 PATH="$PATH:/usr/sbin:/sbin"
 ip link set lo up &&
 ip link add cable0 type veth peer name cable1 &&
+ip link set cable0 addrgenmode none && ip link set cable1 addrgenmode none &&
 ip addr add 10.77.0.1/24 dev cable0 &&
 ip link set cable0 up && ip link set cable1 up &&
 ip route add default via 10.77.0.2 dev cable0`;
