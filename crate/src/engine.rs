@@ -282,15 +282,6 @@ impl Engine {
             Input::SocketOpened { socket }
             | Input::SocketReceived { socket, .. }
             | Input::SocketClosed { socket } => node.mailbox.owns(*socket),
-            Input::LinkDescribed { link, .. }
-            | Input::CandidateFound { link, .. }
-            | Input::LinkOpened { link }
-            | Input::LinkPath { link, .. }
-            | Input::FrameReceived { link, .. }
-            | Input::LinkLost { link }
-            | Input::LinkRecovered { link }
-            | Input::LinkFailed { link, .. }
-            | Input::LinkClosed { link } => node.graph.owns(*link),
             Input::Locked { node, .. } => *node == index,
             Input::Answered { ask, .. } => node.graph.asked(*ask),
             Input::Persisted { storage, .. } | Input::Loaded { storage, .. } => {
@@ -298,7 +289,7 @@ impl Engine {
             }
             Input::Stretched { stretch, .. } => node.stretches(*stretch),
             Input::Worked { work, .. } => node.works(*work),
-            Input::Tick | Input::Seen { .. } => false,
+            other => other.link().is_some_and(|link| node.graph.owns(link)),
         };
         self.nodes
             .iter()

@@ -49,7 +49,8 @@ impl Group {
         ))
     }
 
-    /// Who is an admin or was one, by all we know, what waits, and what somebody shows.
+    /// The group key, and whoever is an admin or was one: by all we know, what waits, and what somebody
+    /// shows.
     pub(super) fn admins_with<'a>(
         &'a mut self,
         shown: impl Iterator<Item = &'a Credential>,
@@ -57,7 +58,10 @@ impl Group {
         let known = self.state.proof.iter().chain(self.known.values());
         let all = known.chain(&self.pending).chain(shown);
         let (group, verified) = (self.state.group, &mut self.verified);
-        Judge::new(self.crypto, group, &Clock::TIMELESS, all, verified).admins(true)
+        let judge = Judge::new(self.crypto, group, &Clock::TIMELESS, all, verified);
+        let mut admins = judge.admins(true);
+        admins.push(group.0);
+        admins
     }
 
     pub(super) fn ever(&mut self) -> &Ever {
@@ -92,7 +96,6 @@ impl Group {
         let mut admins = Vec::new();
         if self.known.len() + support.len() > ordinary {
             admins = self.admins_with(support.iter());
-            admins.push(self.state.group.0);
         }
         for credential in support {
             let id = credential.id(self.crypto);

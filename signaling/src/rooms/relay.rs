@@ -95,6 +95,14 @@ impl Pair {
             Side::High => &mut self.high,
         }
     }
+
+    /// Of a pair with an end at another machine: the tag that is reached through this one, and the other.
+    fn here_and_there(&self) -> (Tag, Tag) {
+        match self.low.conn {
+            Some(_) => (self.low.tag, self.high.tag),
+            None => (self.high.tag, self.low.tag),
+        }
+    }
 }
 
 /// Why a pair ends.

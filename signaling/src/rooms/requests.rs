@@ -222,32 +222,45 @@ impl Rooms {
         conn: ConnId,
         message: &ClientMessage,
     ) -> Result<(), u32> {
-        let limits = self.config.limits;
-        let Some(connection) = self.connections.get_mut(&conn) else {
-            return Ok(());
-        };
-        let caller = self.callers.of(connection.address);
         match message {
             // Frames are paid for by their bytes.
             ClientMessage::Relay { .. } => Ok(()),
-            ClientMessage::Signal { .. } | ClientMessage::Ping {} => {
-                let tokens = match message {
-                    ClientMessage::Signal { payload, .. } => signal_tokens(payload),
-                    _ => 1,
-                };
-                connection.signals.take_all(now, limits.signals, tokens)?;
-                caller.map_or(Ok(()), |caller| {
-                    let rate = limits.signals_per_address;
-                    caller.signals.take_all(now, rate, tokens)
-                })
+            ClientMessage::Signal { payload, .. } => {
+                self.take_signals(now, conn, signal_tokens(payload))
             }
+            ClientMessage::Ping {} => self.take_signals(now, conn, 1),
             _ => {
+                let limits = self.config.limits;
+                let Some(connection) = self.connections.get_mut(&conn) else {
+                    return Ok(());
+                };
                 connection.requests.take(now, limits.requests)?;
+                let caller = self.callers.of(connection.address);
                 caller.map_or(Ok(()), |caller| {
                     caller.requests.take(now, limits.requests_per_address)
                 })
             }
         }
+    }
+
+    /// Takes tokens for signals, of the connection and of its address.
+    pub(super) fn take_signals(
+        &mut self,
+        now: Millis,
+        conn: ConnId,
+        tokens: u32,
+    ) -> Result<(), u32> {
+        let limits = self.config.limits;
+        let Some(connection) = self.connections.get_mut(&conn) else {
+            return Ok(());
+        };
+        connection.signals.take_all(now, limits.signals, tokens)?;
+        let caller = self.callers.of(connection.address);
+        caller.map_or(Ok(()), |caller| {
+            caller
+                .signals
+                .take_all(now, limits.signals_per_address, tokens)
+        })
     }
 
     /// Makes `tag`, whose secret was shown, reachable through `conn`.

@@ -58,18 +58,7 @@ pub(super) struct Way {
 impl Rooms {
     /// Whether a connection may have one more note sent to it knows not whom: it counts as a signal.
     pub(super) fn pay_for_note(&mut self, now: Now, conn: Option<ConnId>) -> bool {
-        let (now, limits) = (now.monotonic, self.config.limits);
-        let connection = conn.and_then(|conn| self.connections.get_mut(&conn));
-        let Some(connection) = connection else {
-            return false;
-        };
-        let own = connection.signals.take(now, limits.signals);
-        let caller = self.callers.of(connection.address);
-        own.is_ok()
-            && caller.is_some_and(|caller| {
-                let all = caller.signals.take(now, limits.signals_per_address);
-                all.is_ok()
-            })
+        conn.is_some_and(|conn| self.take_signals(now.monotonic, conn, 1).is_ok())
     }
 
     fn half(&self, id: PairId) -> Option<Half> {
@@ -113,10 +102,7 @@ impl Rooms {
         let Some(pair) = self.pairs.pairs.get_mut(&id) else {
             return;
         };
-        let (from, to) = match pair.low.conn {
-            Some(_) => (pair.low.tag, pair.high.tag),
-            None => (pair.high.tag, pair.low.tag),
-        };
+        let (from, to) = pair.here_and_there();
         let Some(way) = pair.way.as_deref_mut() else {
             return;
         };
@@ -172,10 +158,7 @@ impl Rooms {
         let Some(pair) = self.pairs.pairs.get_mut(&id) else {
             return;
         };
-        let (from, to) = match pair.low.conn {
-            Some(_) => (pair.low.tag, pair.high.tag),
-            None => (pair.high.tag, pair.low.tag),
-        };
+        let (from, to) = pair.here_and_there();
         let Some(way) = pair.way.as_deref_mut() else {
             return;
         };
