@@ -34,6 +34,8 @@ extern "C" {
 
 /// The object store inside each database.
 const VALUES: &str = "values";
+/// A database that is made only to be deleted. No store has this name.
+const FOR_A_NEW_LOG: &str = "peer-group:new-log";
 
 /// By name: the promise of an open database.
 #[derive(Clone, Default)]
@@ -145,9 +147,9 @@ async fn connect(name: String) -> Result<JsValue, JsValue> {
     if !factory.is_object() {
         return Err(JsValue::NULL);
     }
-    let request = factory
-        .unchecked_into::<IdbFactory>()
-        .open_with_u32(&name, 1)?;
+    let factory: IdbFactory = factory.unchecked_into();
+    begin_new_log(factory.clone());
+    let request = factory.open_with_u32(&name, 1)?;
     let _upgrade = Listener::new(&request, "upgradeneeded", {
         let request = request.clone();
         move |_| {
@@ -163,6 +165,35 @@ async fn connect(name: String) -> Result<JsValue, JsValue> {
     let close = Reflect::get(&database, &"close".into())?.unchecked_into::<Function>();
     database.set_onversionchange(Some(&close.bind0(&database)));
     Ok(database.into())
+}
+
+/// Has Chromium begin a new log, by making and deleting a database. It keeps what pages store in LevelDB,
+/// which goes on with its last log even where a kill cut the last entry short. From there on that log
+/// cannot be read, and Chromium throws away all databases of the site when it starts once more.
+/// That nothing can be made or deleted is told by what is stored next.
+fn begin_new_log(factory: IdbFactory) {
+    if !may_lose_databases() {
+        return;
+    }
+    let Ok(request) = factory.open_with_u32(FOR_A_NEW_LOG, 1) else {
+        return;
+    };
+    spawn_local(async move {
+        if let Ok(database) = settled(&request).await {
+            database.unchecked_into::<IdbDatabase>().close();
+            if let Ok(request) = factory.delete_database(FOR_A_NEW_LOG) {
+                let _ = settled(&request).await;
+            }
+        }
+    });
+}
+
+/// Chromium alone says to pages whether it has thrown databases away, as a field of this event.
+fn may_lose_databases() -> bool {
+    Reflect::get(&js_sys::global(), &"IDBVersionChangeEvent".into())
+        .and_then(|event| Reflect::get(&event, &"prototype".into()))
+        .and_then(|event| Reflect::has(&event, &"dataLoss".into()))
+        .unwrap_or_default()
 }
 
 async fn transaction(
