@@ -1,14 +1,13 @@
 // Pages that let nobody see their addresses: everything goes over the server's own TURN.
 
 import assert from 'node:assert/strict';
-import { networkInterfaces } from 'node:os';
 import { after, before, describe, test } from 'node:test';
 import { canDropUdp, droppedUdp, dropUdp, ownNetwork } from './network.mjs';
-import { meet, Stage } from './stage.mjs';
+import { Stage } from './stage.mjs';
+import { address, GROUP, RELAY, talk } from './turn.mjs';
 
 await ownNetwork(import.meta.url);
 
-const RELAY = { iceTransportPolicy: 'relay' };
 /** Who makes the group, who joins, and what each allows. */
 const PAIRS = [
   ['chromium', RELAY, 'chromium', RELAY],
@@ -16,49 +15,9 @@ const PAIRS = [
   ['firefox', RELAY, 'chromium', RELAY],
   ['chromium', {}, 'chromium', RELAY],
 ];
-const MESSAGES = Array.from({ length: 100 }, (_, index) => `message ${index}`);
-const ROUNDS = 50;
-const GROUP = 'g';
-
-/** Browsers begin at no loopback address, and reach none from where they begin. */
-const address = Object.values(networkInterfaces())
-  .flat()
-  .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
 
 const named = (kind, { iceTransportPolicy }) =>
   iceTransportPolicy === 'relay' ? `${kind} over TURN only` : `${kind} by any way`;
-
-/** The whole way of a group of two, over TURN. */
-async function talk(t, stage, [one, asOne, other, asOther]) {
-  const a = await stage.page(one, `${one} 1`);
-  const b = await stage.page(other, `${other} 2`);
-  const { first, second, took } = await meet(stage, a, b, { create: asOne, join: asOther });
-  for (const page of [a, b]) {
-    const [{ path }] = await page.call('connections', GROUP, 'neighbor');
-    assert.equal(path, 'turn');
-  }
-
-  const mine = await a.call('openDirect', GROUP, second.peerId, { label: 'talk' });
-  const heard = await b.call('hear', GROUP, 'direct-connection', {
-    status: 'connected',
-    peerId: first.peerId,
-  });
-  const theirs = heard.detail.connectionId;
-  await Promise.all([
-    a.call('sendAll', GROUP, mine, 'from-a', MESSAGES),
-    b.call('sendAll', GROUP, theirs, 'from-b', MESSAGES),
-  ]);
-  assert.deepEqual(await b.call('texts', GROUP, 'from-a', 100), MESSAGES);
-  assert.deepEqual(await a.call('texts', GROUP, 'from-b', 100), MESSAGES);
-
-  const rounds = await a.call('rounds', GROUP, mine, ROUNDS);
-  const [middle, worst] = [rounds[ROUNDS / 2], rounds[ROUNDS - 1]].map((ms) => ms.toFixed(1));
-  t.diagnostic(
-    `join to connected: ${took} ms; round trip: median ${middle} ms, longest ${worst} ms`,
-  );
-  await Promise.all([a.isQuiet(), b.isQuiet()]);
-  await Promise.all([a.close(), b.close()]);
-}
 
 const title = ([one, asOne, other, asOther]) => `${named(one, asOne)}, ${named(other, asOther)}`;
 
