@@ -9,12 +9,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use peer_group::crypto::Crypto;
-use peer_group::limits::RENDEZVOUS_SERVERS;
 use peer_group::names::{Tag, Topic};
 use peer_group::random::Random;
 use peer_group::time::{Millis, Now};
 use peer_group::wire::codec::{List, Wire as _};
-use peer_group::wire::rendezvous::{ClientMessage, ErrorReason, ServerMessage, Url};
+use peer_group::wire::rendezvous::{ClientMessage, ErrorReason, ServerMessage};
 
 mod address;
 pub(crate) mod bucket;
@@ -247,19 +246,14 @@ impl Rooms {
 
     /// Tells everybody that the server is about to stop, each with a delay of its own below
     /// `spread`, so that they do not come back at once.
-    pub fn go_away(
-        &mut self,
-        now: Now,
-        spread: Millis,
-        servers: &List<Url, { RENDEZVOUS_SERVERS }>,
-    ) {
+    pub fn go_away(&mut self, now: Now, spread: Millis) {
         self.tick(now);
         let everybody: Vec<ConnId> = self.connections.keys().copied().collect();
         for conn in everybody {
             let delay = self.random.below(spread);
             let message = ServerMessage::GoAway {
                 delay_ms: u32::try_from(delay).unwrap_or(u32::MAX),
-                servers: servers.clone(),
+                servers: List::default(),
             };
             self.send(conn, &message);
         }

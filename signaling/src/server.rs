@@ -278,7 +278,7 @@ impl Server {
         }
         drop((listener, service));
         let relayed = turn.as_ref().map(|turn| turn.counts()).unwrap_or_default();
-        end(&settings, &hall, &doorstep, relayed, &stopping).await;
+        end(&hall, &doorstep, relayed, &stopping).await;
         // Not before all sockets have ended: others hear who is gone.
         others.iter().for_each(JoinHandle::abort);
     }
@@ -286,13 +286,12 @@ impl Server {
 
 /// Sends every client away, and waits for them, but not for long.
 async fn end(
-    settings: &Settings,
     hall: &Hall,
     doorstep: &Doorstep,
     relayed: crate::turn::Counts,
     stopping: &watch::Sender<bool>,
 ) {
-    let sockets = hall.send_away(&settings.elsewhere);
+    let sockets = hall.send_away();
     let (plain, turned_away) = doorstep.counts();
     info!(
         sockets,

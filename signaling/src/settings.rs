@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use peer_group::limits::{ICE_SERVERS, RENDEZVOUS_SERVERS};
+use peer_group::limits::ICE_SERVERS;
 use peer_group::wire::codec::List;
 use peer_group::wire::rendezvous::Url;
 
@@ -41,8 +41,6 @@ pub struct Settings {
     pub log: LogFormat,
     /// Between two looks whether files of certificates and tokens have changed.
     pub look_every: Duration,
-    /// Servers that clients are sent to when this one stops.
-    pub elsewhere: List<Url, RENDEZVOUS_SERVERS>,
     /// Where the other machines of a cluster are found; None: there are none.
     pub cluster: Option<ClusterUrls>,
     /// The rules.
@@ -138,7 +136,6 @@ impl Default for Settings {
             metrics: None,
             log: LogFormat::default(),
             look_every: Duration::from_secs(5),
-            elsewhere: List::default(),
             cluster: None,
             rooms: rooms::Config::default(),
             turn: Turn::default(),

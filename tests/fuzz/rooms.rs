@@ -6,7 +6,7 @@ use peer_group::crypto::work::solve;
 use peer_group::crypto::{FAKE, Primitives as _, tag_of};
 use peer_group::names::{Tag, Topic};
 use peer_group::time::{Millis, Now};
-use peer_group::wire::codec::{Bytes, List, Reader, Wire as _};
+use peer_group::wire::codec::{Bytes, Reader, Wire as _};
 use peer_group::wire::rendezvous::{
     ClientMessage, Payload, RefusedReason, ServerMessage, join_signed_bytes, resolve_signed_bytes,
 };
@@ -169,8 +169,7 @@ impl Scene {
             // Seconds, and now and then minutes.
             2 => self.wait(Millis::from(who) * Millis::from(other % 8) * 50),
             3 if other == 255 => {
-                let servers = List::default();
-                self.rooms.go_away(self.now(), 5_000, &servers);
+                self.rooms.go_away(self.now(), 5_000);
                 self.drain(Step::default());
             }
             3 => {

@@ -102,7 +102,7 @@ test('the image is built from what it needs, by the command that was tried, and 
   // Built against one C library and run with an older one, it would not start.
   const debian = /bookworm/;
   assert.ok(debian.test(from) && debian.test(runs));
-  const [program, ...args] = JSON.parse(all('ENTRYPOINT')[0]);
+  const [program, ...args] = ['ENTRYPOINT', 'CMD'].flatMap((name) => JSON.parse(all(name)[0]));
   assert.ok(
     all('COPY').some((rest) => rest === `--from=build /built/bin/peer-group-signaling ${program}`),
   );

@@ -77,7 +77,11 @@ const TABLE: Partial<Record<PeerErrorCode, Row>> = {
     'It has no WebRTC, or it is switched off by a setting or an extension. Use a current Firefox, Chrome, Edge or Safari, or switch it on, and reload.',
   ],
   'no-key-access': NO_STORAGE,
-  'access-denied': NO_STORAGE,
+  'access-denied': [
+    'The server does not let this page in',
+    'It is for those whose page or token it knows. Whoever runs it can allow this page.',
+    'retry',
+  ],
   'storage-full': [
     'This browser’s storage is full or blocked',
     'Free some space, or allow cookies and site data for this page. You can go on without: then you are a stranger again after closing it.',

@@ -408,9 +408,10 @@ impl Mailbox {
                 seconds,
             } => {
                 let mut server = ice_server(&urls, &user, &password);
-                // Where UDP does not pass, others are reached over the server's own socket; only
-                // those who may not be seen need the rest.
-                if !self.relay_only && server.urls.iter().any(|url| is_udp(url)) {
+                // Where UDP does not pass, others are reached over the server's own socket, if it
+                // relays; besides, only those who may not be seen need the rest.
+                let can_do_without = !self.relay_only && self.relay_bytes > 0;
+                if can_do_without && server.urls.iter().any(|url| is_udp(url)) {
                     server.urls.retain(|url| is_udp(url));
                 }
                 self.turn = Some(server).filter(|server| !server.urls.is_empty());
@@ -543,6 +544,8 @@ mod tests {
         requests: Requests,
         effects: VecDeque<Effect>,
         events: VecDeque<Event>,
+        /// What the server relays at a time.
+        relay_bytes: u32,
     }
 
     impl Desk {
@@ -562,6 +565,7 @@ mod tests {
                 requests: Requests::default(),
                 effects: VecDeque::new(),
                 events: VecDeque::new(),
+                relay_bytes: 65_536,
             }
         }
 
@@ -617,7 +621,7 @@ mod tests {
                     signal_bytes: 0,
                     ttl_s: 0,
                     topics: 0,
-                    relay_bytes: 0,
+                    relay_bytes: self.relay_bytes,
                     turn_s,
                 },
                 ice: List::default(),
@@ -788,5 +792,11 @@ mod tests {
         desk.welcome(600);
         desk.hear(&turn(&WAYS[1..]));
         assert_eq!(desk.urls(), WAYS[1..]);
+        // The server relays nothing: where UDP does not pass, TURN over TCP is all there is.
+        let mut desk = Desk::new(false);
+        desk.relay_bytes = 0;
+        desk.welcome(600);
+        desk.hear(&turn(&WAYS));
+        assert_eq!(desk.urls(), WAYS);
     }
 }

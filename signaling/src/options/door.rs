@@ -134,7 +134,7 @@ fn admission() -> [Row; 3] {
             value: "URL",
             heading: ADMISSION,
             help: "Ask here whether a client may connect: POST of a JSON object with token, \
-                   address, origin and host; 200 lets it in, 401 or 403 does not",
+                   address, origin and host; a status of 200 to 299 lets it in, 401 or 403 does not",
             kind: Kind::One {
                 set: |settings, text| {
                     settings.token_hook = Some(HookUrl::parse(text)?);

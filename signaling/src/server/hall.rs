@@ -5,11 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use peer_group::crypto::REAL;
-use peer_group::limits::RENDEZVOUS_SERVERS;
 use peer_group::names::{Tag, Topic};
 use peer_group::time::{Millis, Now};
-use peer_group::wire::codec::List;
-use peer_group::wire::rendezvous::{ErrorReason, RefusedReason, Url};
+use peer_group::wire::rendezvous::{ErrorReason, RefusedReason};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
@@ -158,12 +156,12 @@ impl Hall {
     }
 
     /// Says goodbye to everybody; how many they were.
-    pub(super) fn send_away(&self, servers: &List<Url, RENDEZVOUS_SERVERS>) -> usize {
+    pub(super) fn send_away(&self) -> usize {
         let mut inner = self.lock();
         inner.stopping = true;
         let sockets = inner.outboxes.len();
         let spread = SPREAD_MS + SPREAD_PER_CLIENT_MS * sockets as u64;
-        inner.rooms.go_away(self.clock.now(), spread, servers);
+        inner.rooms.go_away(self.clock.now(), spread);
         self.pass_on(&mut inner);
         for outbox in inner.outboxes.values() {
             outbox.close(code::RESTART, "the server is about to stop");

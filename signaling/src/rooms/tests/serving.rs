@@ -1,6 +1,6 @@
 //! Hello, limits and going away.
 
-use peer_group::wire::rendezvous::{IceServer, ServerLimits};
+use peer_group::wire::rendezvous::{IceServer, ServerLimits, Url};
 
 use super::*;
 use crate::turn::{Offer, Secret, Servers};
@@ -223,15 +223,12 @@ fn a_full_server_says_so() {
 fn going_away_spreads_the_clients_over_the_given_time() {
     let mut server = Server::new(Limits::default());
     let clients: Vec<Client> = (0..200).map(|n| server.open(n)).collect();
-    let elsewhere = List::new(vec![Url::new("wss://other.example").unwrap()]).unwrap();
-    server.rooms.go_away(server.now, 5_000, &elsewhere);
+    server.rooms.go_away(server.now, 5_000);
     server.drain();
     let mut delays = Vec::new();
     for client in &clients {
         match &server.heard(client.conn)[..] {
-            [ServerMessage::GoAway { delay_ms, servers }] if *servers == elsewhere => {
-                delays.push(*delay_ms);
-            }
+            [ServerMessage::GoAway { delay_ms, .. }] => delays.push(*delay_ms),
             other => panic!("no go-away but {other:?}"),
         }
     }
