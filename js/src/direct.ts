@@ -84,7 +84,11 @@ export class DirectConnection implements AsyncDisposable {
       await this.#carrier.send(this.id, type, messageBytes(data), options);
       return;
     }
-    const read = data instanceof Blob ? data.arrayBuffer() : data;
+    // What it is now: its turn comes later, and the app may write there meanwhile.
+    const read =
+      data instanceof Blob ? data.arrayBuffer() : Promise.resolve(messageBytes(data).slice());
+    // It is awaited when its turn comes; who called hears then that it cannot be read.
+    read.catch(() => undefined);
     const sent = Promise.resolve(this.#before).then(async () => {
       const taken = this.#carrier.send(this.id, type, messageBytes(await read), options);
       // Not to be awaited here: the next one may leave as soon as this one has left.

@@ -285,7 +285,7 @@ export abstract class Handle<M extends HandleEvents>
       handle,
       node,
       acceptDirect,
-      validateRecord: security?.validateRecord,
+      validateRecord: security?.validateRecord?.bind(security),
       emitter: this,
       statusChanged: (status) => this.#tell('status-changed', groupStatus(status)),
       neighborChanged: (change) => this.#tell('neighbor-connection', connectionChange(change)),

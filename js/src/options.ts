@@ -243,7 +243,10 @@ const OWNER: Checks = { ...STORAGE, identity };
 const OPEN: Checks = {
   ...OWNER,
   rendezvous: servers,
-  iceServers: is(isIceServers, 'a list of { urls, username, credential } with stun: or turn: URLs'),
+  iceServers: is(
+    isIceServers,
+    'a list of { urls, username, credential } with stun: or turn: URLs, the latter with both others',
+  ),
   iceTransportPolicy: policy,
   acceptDirect: callable,
 };
@@ -429,11 +432,11 @@ function isIceServer(value: unknown): boolean {
   if (!isObject(value)) return false;
   const { urls, username, credential } = value;
   const list = isText(urls) ? [urls] : urls;
-  const isUrl = (url: string) => /^(?:stuns?|turns?):./.test(url);
+  if (!isTexts(list) || list.length === 0) return false;
+  // Browsers refuse every connection where a TURN server has neither name nor password.
+  const mayLack = !list.some((url) => /^turns?:/.test(url));
   return (
-    isTexts(list) &&
-    list.length > 0 &&
-    list.every(isUrl) &&
-    [username, credential].every((one) => one === undefined || isText(one))
+    list.every((url) => /^(?:stuns?|turns?):./.test(url)) &&
+    [username, credential].every((one) => (mayLack && one === undefined) || isText(one))
   );
 }

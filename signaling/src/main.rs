@@ -8,6 +8,9 @@ use peer_group_signaling::server::{Server, Settings, StartError};
 use peer_group_signaling::settings::LogFormat;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 fn main() -> ExitCode {
     let settings = match options::read(std::env::args_os()) {
@@ -23,9 +26,11 @@ fn main() -> ExitCode {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
+    // Whatever is asked for: NATS' client names subjects, which are tags and topics.
+    let discreet = filter_fn(|of| !of.target().starts_with("async_nats"));
     match settings.log {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
+        LogFormat::Text => log.finish().with(discreet).init(),
+        LogFormat::Json => log.json().finish().with(discreet).init(),
     }
     match run(settings) {
         Ok(()) => ExitCode::SUCCESS,

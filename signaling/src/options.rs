@@ -66,7 +66,11 @@ fn settings(rows: &[Row], matches: &ArgMatches) -> Result<Settings, Error> {
             .get_many::<String>(row.name)
             .map(|all| all.cloned().collect())
             .unwrap_or_default();
-        let shown = given.join(", ");
+        // Logs take what is said here, and these may hold passwords.
+        let shown = match row.name {
+            "turn-secret" | "cluster" | "token-hook" => "...".to_owned(),
+            _ => given.join(", "),
+        };
         let value = match row.kind {
             Kind::Many { .. } => Value::List(given),
             _ => Value::Text(given.pop().unwrap_or_default()),
@@ -80,6 +84,12 @@ fn settings(rows: &[Row], matches: &ArgMatches) -> Result<Settings, Error> {
     }
     turn::check(&settings).map_err(fail)?;
     door::check(&settings).map_err(fail)?;
+    if settings.sockets.ping_every >= settings.sockets.silent_for {
+        return Err(fail(
+            "--ping-seconds must be less than --silent-seconds: who was not asked cannot answer"
+                .to_owned(),
+        ));
+    }
     Ok(settings)
 }
 
@@ -296,6 +306,17 @@ mod tests {
             error.contains("'many'") && error.contains("--connections"),
             "{error}"
         );
+        let error = parse(&["--ping-seconds=120"]).unwrap_err();
+        assert!(error.contains("--silent-seconds"), "{error}");
+        for wrong in [
+            &["--turn-secret=hush-hush"][..],
+            &["--cluster=http://me:hush-hush@host"],
+            &["--token-hook=ftp://me:hush-hush@host"],
+        ] {
+            let error = parse(wrong).unwrap_err();
+            assert!(error.contains(&wrong[0][..9]), "{error}");
+            assert!(!error.contains("hush-hush"), "{error}");
+        }
         assert!(
             parse(&["--config", "/no/such/file"])
                 .unwrap_err()

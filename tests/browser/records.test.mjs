@@ -128,16 +128,19 @@ describe('graphs decide what they keep', { timeout: 120_000 }, () => {
         };
         globalThis.later = 'defer';
         globalThis.asked = [];
-        const validateRecord = (record, change) => {
-          const text = new TextDecoder().decode(record.data);
-          globalThis.asked.push(`${change} ${text}`);
-          return verdicts[text]();
-        };
+        class Policy {
+          #verdicts = verdicts;
+          validateRecord(record, change) {
+            const text = new TextDecoder().decode(record.data);
+            globalThis.asked.push(`${change} ${text}`);
+            return this.#verdicts[text]();
+          }
+        }
         const { PeerGraph } = globalThis.lab.api;
         const graph = await PeerGraph.open('judged', {
           rendezvous,
           storage: 'memory',
-          security: { validateRecord },
+          security: new Policy(),
           syncPrecedence: ['first'],
         });
         globalThis.graph = graph;

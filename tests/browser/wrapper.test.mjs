@@ -147,12 +147,16 @@ describe('the wrapper between two pages', { timeout: 300_000 }, () => {
           const isSame = (await connection.opened) === connection;
           const [listed] = group.connections('direct');
           await connection.send('order', new Blob(['1']));
-          await Promise.all([
+          const four = new TextEncoder().encode('4');
+          const sending = [
             connection.send('order', new Blob(['2'])),
             connection.send('order', '3'),
-            connection.send('order', new TextEncoder().encode('4').buffer),
+            connection.send('order', four.buffer),
             connection.send('order', '5'),
-          ]);
+          ];
+          // What was given to it before is sent as it was.
+          four.fill(0);
+          await Promise.all(sending);
           const { id, peerId, nodeId, label } = connection;
           await connection.close();
           await connection.close();

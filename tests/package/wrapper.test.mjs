@@ -30,7 +30,12 @@ test('misspelt options are refused with the nearest right name, wrong types by w
   await fails(make({ rendezvuos: 'x' }), 'invalid-argument', /did you mean "rendezvous"/);
   await fails(make({ entirelyOther: 1 }), 'invalid-argument', /no option "entirelyOther"\)$/);
   await fails(make({ storage: 'disk' }), 'invalid-argument', /"storage" must be 'default'/);
-  await fails(make({ iceServers: [{ urls: 'http://x' }] }), 'invalid-argument', /stun: or turn:/);
+  for (const wrong of [
+    { urls: 'http://x' },
+    { urls: 'turn:x' },
+    { urls: 'turns:x', username: 'me' },
+  ])
+    await fails(make({ iceServers: [wrong] }), 'invalid-argument', /stun: or turn:/);
   await fails(make({ connect: { timeuot: 5 } }), 'invalid-argument', /did you mean "timeout"/);
   await fails(make({ friendlyName: 7 }), 'invalid-argument', /"friendlyName" must be a string/);
   await fails(

@@ -10,9 +10,12 @@ use peer_group::wire::rendezvous::{ClientMessage, RelayFrame, ServerMessage};
 
 mod client;
 #[allow(dead_code, reason = "shared with tests that need more of it")]
+mod nats;
+#[allow(dead_code, reason = "shared with tests that need more of it")]
 mod running;
 
 use client::Client;
+use nats::Nats;
 use running::{Running, program};
 
 fn failing(arguments: &[&str]) -> String {
@@ -75,6 +78,7 @@ async fn the_log_of_a_busy_run_names_nobody_and_nothing_that_was_said() {
     std::fs::create_dir_all(&folder).unwrap();
     let tokens = folder.join("tokens.txt");
     std::fs::write(&tokens, TOKEN).unwrap();
+    let nats = Nats::start();
     for format in ["text", "json"] {
         let running = Running::start_with(
             &[
@@ -86,6 +90,7 @@ async fn the_log_of_a_busy_run_names_nobody_and_nothing_that_was_said() {
             ]
             .into_iter()
             .chain(["--token-file", tokens.to_str().unwrap()])
+            .chain(["--cluster", &nats.url()])
             .collect::<Vec<_>>(),
             "trace",
             Stdio::piped(),

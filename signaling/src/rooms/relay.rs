@@ -56,6 +56,15 @@ pub struct Receipt {
     cost: u32,
 }
 
+#[cfg(test)]
+impl Receipt {
+    /// One of no pair.
+    pub(crate) fn any() -> Self {
+        let (pair, side, cost) = (PairId(0), Side::Low, 0);
+        Self { pair, side, cost }
+    }
+}
+
 /// All pairs.
 #[derive(Default)]
 pub(super) struct Pairs {

@@ -256,6 +256,9 @@ impl Cluster {
                 let (hall, client) = (Arc::clone(&self.hall), self.client.clone());
                 let task = ears.spawn(listen(key, subscriber, hall, client));
                 ear = Some(Ear(task));
+            } else {
+                // It is slow: the next beat tries again.
+                self.is_up = false;
             }
         }
         self.heard.insert(key, ear);

@@ -59,6 +59,8 @@ pub(super) struct Outbox {
 struct Queue {
     frames: VecDeque<Frame>,
     bytes: usize,
+    /// Those of them that the credit of relayed frames does not bound, and their bytes.
+    unbound: [usize; 2],
     end: Option<End>,
 }
 
@@ -97,13 +99,17 @@ impl Outbox {
             return true;
         }
         let len = frame.bytes.len();
-        let bytes = queue.bytes + len;
+        queue.bytes += len;
+        let mut fits = true;
+        if frame.receipt.is_none() {
+            queue.unbound[0] += 1;
+            queue.unbound[1] += len;
+            fits = queue.unbound[0] <= self.limits.queue_frames
+                && queue.unbound[1] <= self.limits.queue_bytes;
+        }
         let room = self.accounts.each_ref().map(|account| account.add(len));
         // Where all together have too much, those pay who read slowly.
-        let fits = queue.frames.len() < self.limits.queue_frames
-            && bytes <= self.limits.queue_bytes
-            && (queue.frames.is_empty() || room.iter().all(|room| *room));
-        queue.bytes = bytes;
+        fits &= queue.frames.is_empty() || room.iter().all(|room| *room);
         if fits {
             queue.frames.push_back(frame);
         } else {
@@ -148,6 +154,10 @@ impl Outbox {
         if let Some(frame) = queue.frames.pop_front() {
             let len = frame.bytes.len();
             queue.bytes -= len;
+            if frame.receipt.is_none() {
+                queue.unbound[0] -= 1;
+                queue.unbound[1] -= len;
+            }
             for account in &self.accounts {
                 account.sub(len);
             }
@@ -238,6 +248,24 @@ mod tests {
         assert_eq!(accounts[0].waiting(), 9);
         assert!(!bytes.push(frame(&[0; 2])));
         assert_eq!(accounts[0].waiting(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_credit_bounds_cuts_nobody_and_takes_no_room_from_the_rest() {
+        let outbox = outbox(&accounts());
+        for n in 0..20 {
+            let receipt = Some(Receipt::any());
+            let bytes = vec![n; 3];
+            assert!(outbox.push(Frame { bytes, receipt }));
+        }
+        for n in 0..3 {
+            assert!(outbox.push(frame(&[n])));
+        }
+        for _ in 0..21 {
+            assert!(matches!(outbox.next().await, Next::Frame(_)));
+        }
+        assert!(outbox.push(frame(&[3])));
+        assert!(!outbox.push(frame(&[4])));
     }
 
     #[tokio::test]

@@ -51,8 +51,11 @@ impl Open {
     pub(super) fn expire(&mut self, hall: &Hall, now: Instant) {
         let unanswered = &hall.tally.between.unanswered;
         while let Some(first) = self.searches.first_entry().filter(|e| e.get().0 <= now) {
-            count(unanswered);
             let (_, asked, crowds) = first.remove();
+            // Machines where nobody stands in the topic have no answer.
+            if crowds.is_empty() {
+                count(unanswered);
+            }
             hall.found(asked, crowds);
         }
         while let Some(first) = self.signals.first_entry().filter(|e| e.get().0 <= now) {
