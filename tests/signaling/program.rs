@@ -1,7 +1,7 @@
 //! The program itself: its first line, its end, and what it says when it cannot start.
 
 // What goes wrong in a test is to end it.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::process::{Output, Stdio};
 
