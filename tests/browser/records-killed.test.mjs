@@ -19,20 +19,26 @@ const ROUNDS = { chromium: 20, firefox: 6 };
 const ADDS = 1000;
 const AT_ONCE = 16;
 
+/** For one suite: a server with the test page, and a folder for a profile. */
+function scene() {
+  const set = {};
+  before(async () => {
+    set.stage = await Stage.set();
+    set.folder = mkdtempSync(join(tmpdir(), 'peer-group-killed-'));
+  });
+  after(async () => {
+    await set.stage?.clear();
+    if (set.folder) rmSync(set.folder, { recursive: true, force: true, maxRetries: 5 });
+  });
+  return set;
+}
+
 for (const [kind, rounds] of Object.entries(ROUNDS)) {
   describe(`${kind} is killed`, { timeout: 400_000 }, () => {
-    let stage;
-    let folder;
-    before(async () => {
-      stage = await Stage.set();
-      folder = mkdtempSync(join(tmpdir(), 'peer-group-killed-'));
-    });
-    after(async () => {
-      await stage?.clear();
-      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-    });
+    const set = scene();
 
     test(`in the middle of ${ADDS} adds, ${rounds} times`, { timeout: 380_000 }, async (t) => {
+      const { stage, folder } = set;
       // A browser writes down late what it knows of a site it never saw: once, killed a second after the
       // first visit, it had forgotten the site and all its storage. So this is not the first visit.
       const visiting = await launch(kind, { folder });
@@ -57,16 +63,7 @@ for (const [kind, rounds] of Object.entries(ROUNDS)) {
 }
 
 describe('chromium is killed within a write to its log', { timeout: 60_000 }, () => {
-  let stage;
-  let folder;
-  before(async () => {
-    stage = await Stage.set();
-    folder = mkdtempSync(join(tmpdir(), 'peer-group-cut-'));
-  });
-  after(async () => {
-    await stage?.clear();
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-  });
+  const set = scene();
 
   const add = (page, text) =>
     page.run((name) => {
@@ -84,6 +81,7 @@ describe('chromium is killed within a write to its log', { timeout: 60_000 }, ()
 
   // Chromium by itself would lose everything here: what it appends to such a log cannot be read.
   test('neither what came before is lost nor what comes after', async () => {
+    const { stage, folder } = set;
     const killed = await launch('chromium', { folder });
     const first = await Page.open(killed, stage.origin);
     const { groupId } = await first.call('create', 'cut', { friendlyName: 'Cut' });
